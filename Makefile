@@ -1,0 +1,40 @@
+# Everything a newcomer needs: `make run` for a working hub, `make test` for all tests.
+PORT ?= 8080
+DATA ?= ./data
+JSON ?=
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: install run test check bench soak lock clean
+
+install: .venv/installed
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: install
+	$(BIN)/threathub demo --data $(DATA) --port $(PORT) $(if $(JSON),--json $(JSON))
+
+test: install
+	$(BIN)/python -m pytest
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: install
+	$(BIN)/python -m bench
+
+soak: install
+	$(BIN)/python -m pytest -m soak -n 2 tests
+
+lock:
+	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-header --no-annotate --extra dev --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf .venv data

@@ -1,0 +1,1 @@
+"""Code that speaks one protocol or format each; a feed declaration names one."""

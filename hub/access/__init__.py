@@ -1,0 +1,1 @@
+"""Organisations, users, tokens and what each account may do."""

@@ -1,0 +1,1 @@
+"""The `threathub` command: thin commands over the application."""

@@ -1,0 +1,1 @@
+"""Running it: worker and schedule, health, metrics, logs."""

@@ -1,0 +1,1 @@
+"""What leaves: collections and who may read and write them."""

@@ -1,0 +1,1 @@
+"""TAXII 2.1 on medallion's blueprints: our Backend, our wiring, our edges. The only place that knows medallion."""
