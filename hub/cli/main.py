@@ -1,0 +1,68 @@
+"""The `threathub` command."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+
+import click
+import structlog
+import typer
+
+from hub import __version__
+from hub.cli import accounts, config, data, feeds, find, quarantine, rules, serve, upkeep
+from hub.cli.output import print_error
+from hub.errors import HubError, InternalError
+from hub.ops.logs import configure_logs
+
+app = typer.Typer(
+    name="threathub",
+    help="City Threat Hub: sense, correlate and share what attacks on a city look like.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+for module in (serve, data, find, upkeep):
+    for command in module.commands.registered_commands:
+        app.registered_commands.append(command)
+for name, group in (
+    ("feed", feeds.commands),
+    ("org", accounts.organisations),
+    ("user", accounts.users),
+    ("token", accounts.tokens),
+    ("collection", accounts.collections),
+    ("rule", rules.commands),
+    ("quarantine", quarantine.commands),
+    ("config", config.commands),
+):
+    app.add_typer(group, name=name)
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    show: bool = typer.Option(False, "--version", help="Print the version and stop."),  # noqa: FBT001
+) -> None:
+    """City Threat Hub: sense, correlate and share what attacks on a city look like."""
+    if show:
+        typer.echo(f"threathub {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; an error is one sentence, its code, and its exit status."""
+    configure_logs("warning", "auto")
+    as_json = "--json" in sys.argv
+    try:
+        app()
+    except HubError as error:
+        print_error(error, as_json=as_json)
+        raise SystemExit(error.exit_status) from None
+    except BrokenPipeError:
+        raise SystemExit(0) from None
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        raise SystemExit(130) from None
+    except Exception:  # the outermost edge: a person must never see a traceback
+        number = secrets.token_hex(4)
+        structlog.get_logger().exception("internal error", error_id=number)
+        print_error(InternalError(f"a bug in the hub, logged as {number}; please report it"), as_json=as_json)
+        raise SystemExit(InternalError.exit_status) from None

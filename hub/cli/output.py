@@ -1,0 +1,58 @@
+"""What commands print: tables for people, JSON for programs, errors in one sentence."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hub.errors import HubError
+from hub.ops.logs import redact
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document, indented."""
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+
+
+def print_json_lines(values: Iterable[Any]) -> None:
+    """Print one JSON document a line, each as soon as it is there."""
+    for value in values:
+        sys.stdout.write(orjson.dumps(value, default=str).decode() + "\n")
+
+
+def print_text(text: str = "") -> None:
+    """Print a line as it is: no markup, control characters made visible."""
+    sys.stdout.write("\n".join(redact_control(line) for line in text.split("\n")) + "\n")
+
+
+def redact_control(text: str) -> str:
+    """Make control characters visible, so that what strangers wrote cannot drive the terminal."""
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
+    """Print a table, or the sentence ``empty`` when there are no rows."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(redact_control("" if cell is None else str(cell))) for cell in row))
+    if table.row_count:
+        Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
+    else:
+        print_text(empty)
+
+
+def print_error(error: HubError, *, as_json: bool = False) -> None:
+    """Say on standard error what was wrong and what to do, with the stable code."""
+    if as_json:
+        document = {"error": {"code": error.code, "message": redact(error.message), "actor": error.actor}}
+        sys.stderr.write(orjson.dumps(document).decode() + "\n")
+    else:
+        sys.stderr.write(f"threathub: {redact(error.message)} [{error.code}]\n")

@@ -1,0 +1,92 @@
+"""What machines ask a running hub: ``/healthz``, ``/readyz``, ``/metrics``; and a signpost at ``/``.
+
+Plain WSGI over the store only: it must answer when everything else is in trouble, to anybody, and tell no secrets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+from hub.errors import HubError
+from hub.store.ports import HUB, Store
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+Answer = tuple[str, str, bytes]
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+JSON = "application/json"
+
+
+class Probes:
+    """The WSGI application for everything that is not TAXII.
+
+    Args:
+        store: the store that readiness is about.
+        title: the hub's name.
+        feed_failures: called at each scrape: feed name -> consecutive failures.
+    """
+
+    def __init__(self, store: Store, title: str, feed_failures: Callable[[], dict[str, int]]) -> None:
+        self._store = store
+        self._title = title
+        self._feed_failures = feed_failures
+        self._routes: dict[str, Callable[[], Answer]] = {
+            "/": self._signpost,
+            "/healthz": lambda: ("200 OK", JSON, b'{"status":"alive"}'),
+            "/readyz": self._ready,
+            "/metrics": self._metrics,
+        }
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        method = environ["REQUEST_METHOD"]
+        route = self._routes.get(environ.get("PATH_INFO", "/"))
+        headers: list[tuple[str, str]] = [("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store")]
+        if route is None:
+            status, kind, body = _fault("404 Not Found", "not-found", "There is nothing at this address.")
+        elif method not in ("GET", "HEAD"):
+            status, kind, body = _fault("405 Method Not Allowed", "method-not-allowed", "Only GET and HEAD.")
+            headers.append(("Allow", "GET, HEAD"))
+        else:
+            status, kind, body = route()
+        headers += [("Content-Type", kind), ("Content-Length", str(len(body)))]
+        start_response(status, headers)
+        return [] if method == "HEAD" else [body]
+
+    def _signpost(self) -> Answer:
+        where = {"title": self._title, "taxii": "/taxii2/", "health": "/healthz", "ready": "/readyz"}
+        return "200 OK", JSON, orjson.dumps(where)
+
+    def _ready(self) -> Answer:
+        try:
+            head = self._store.head()
+        except HubError as error:
+            return _fault(f"{error.status} Not Ready", error.code, error.message)
+        return "200 OK", JSON, orjson.dumps({"status": "ready", "position": head.position})
+
+    def _metrics(self) -> Answer:
+        registry = CollectorRegistry()
+        up = Gauge("threathub_ready", "1 when the store answers", registry=registry)
+        try:
+            position = Gauge("threathub_log_position", "Newest position in the change log", registry=registry)
+            position.set(self._store.head().position)
+            objects = Gauge("threathub_objects", "Latest objects", ["collection"], registry=registry)
+            for collection, number in self._store.tally(HUB).items():
+                objects.labels(collection).set(number)
+            failures = Gauge("threathub_feed_failures", "Failures in a row", ["feed"], registry=registry)
+            for feed, number in self._feed_failures().items():
+                failures.labels(feed).set(number)
+            up.set(1)
+        except HubError:
+            up.set(0)
+        return "200 OK", TEXT, generate_latest(registry)
+
+
+def _fault(status: str, code: str, message: str) -> Answer:
+    body: dict[str, Any] = {"error": {"code": code, "message": message}}
+    return status, JSON, orjson.dumps(body)

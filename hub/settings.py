@@ -1,0 +1,176 @@
+"""All settings of a hub, in one model; the manual, the example file and `threathub config` are made from it.
+
+Read from, the first wins: the command line, the environment (``THREATHUB_PORT=…``), the secrets folder (one file
+per setting), the settings file (TOML), the defaults below. Unknown names are refused everywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from hub.errors import BadSettings
+from hub.model.audience import TLP
+
+PREFIX = "THREATHUB_"
+FILE_NAME = "threathub.toml"
+BESIDE = frozenset({"config", "secrets"})
+"""Names that say where settings are, and are none themselves."""
+
+
+class Settings(BaseSettings):
+    """Every setting of a hub."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
+
+    data: Path = Field(Path("data"), description="Folder that holds everything the hub keeps.")
+    store: str = Field("", description="Where the store is: sqlite:///path; empty is hub.db in the data folder.")
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=1, le=65535, description="Port to listen on.")
+    tls_cert: Path | None = Field(
+        None, description="PEM file with the certificate chain; with tls_key it turns TLS on."
+    )
+    tls_key: Path | None = Field(None, description="PEM file with the private key.")
+    processes: int = Field(1, ge=1, le=64, description="Web server processes.")
+    threads: int = Field(32, ge=8, le=512, description="Requests that one process answers at a time.")
+    worker: bool = Field(True, description="Whether serve also does the background work (feeds, retro-hunts).")
+
+    organisation: str = Field(
+        "city", pattern=r"^[a-z][a-z0-9-]{1,62}$", description="Short name of the city that runs this hub."
+    )
+    organisation_title: str = Field("City Security Operations Centre", description="Its name, for people.")
+    title: str = Field("City Threat Hub", description="Name of this hub in TAXII discovery.")
+    contact: str = Field("", description="Whom to write to about this hub; shown in TAXII discovery.")
+    marking: Literal["clear", "green", "amber", "amber-strict", "red"] = Field(
+        "green", description="Traffic light of what the city's own sensors found."
+    )
+
+    page_size: int = Field(1000, ge=1, le=10_000, description="Objects in one TAXII page at most.")
+    max_body: int = Field(10_485_760, ge=1024, description="Bytes of one request body at most (max_content_length).")
+    sighting_minutes: int = Field(5, ge=0, description="A sighting gets a new version at most this often.")
+
+    feeds: Path | None = Field(None, description="The city's own declarations; same names replace the shipped ones.")
+    rules: Path | None = Field(None, description="The city's own rules; same names replace the shipped ones.")
+    assets: Path | None = Field(None, description="TOML file with the city's own networks and domains.")
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    log_format: Literal["auto", "text", "json"] = Field("auto", description="auto: text on a terminal, else JSON.")
+    feed_secrets: dict[str, SecretStr] = Field(
+        default_factory=dict, description="Passwords and keys of feeds, by the name that a declaration refers to."
+    )
+
+    @field_validator("tls_key")
+    @classmethod
+    def _key_goes_with_certificate(cls, value: Path | None, info: Any) -> Path | None:
+        if (value is None) != (info.data.get("tls_cert") is None):
+            raise ValueError("tls_cert and tls_key are needed together")
+        return value
+
+    @property
+    def tlp(self) -> TLP:
+        """The city's own default traffic light as a level."""
+        return TLP[self.marking.replace("-", "_").upper()]
+
+    @property
+    def store_path(self) -> Path:
+        """The file of the SQLite store.
+
+        Raises:
+            BadSettings: ``store`` names an engine that is not there.
+        """
+        if not self.store:
+            return self.data / "hub.db"
+        if self.store.startswith("sqlite:///"):
+            return Path(self.store.removeprefix("sqlite:///"))
+        raise BadSettings("store must be empty or begin with sqlite:///")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is the library's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources; a ``.env`` file is not read."""
+        sources: list[PydanticBaseSettingsSource] = [init_settings, env_settings]
+        secrets = os.environ.get(f"{PREFIX}SECRETS")
+        if secrets:
+            sources.append(SecretsSettingsSource(settings_cls, secrets_dir=secrets))
+        if (file := settings_file()) is not None:
+            sources.append(TomlConfigSettingsSource(settings_cls, file))
+        return tuple(sources)
+
+
+def settings_file() -> Path | None:
+    """Return the settings file: ``THREATHUB_CONFIG``, or ``threathub.toml`` in the present folder if it is there."""
+    named = os.environ.get(f"{PREFIX}CONFIG")
+    if named:
+        return Path(named)
+    return Path(FILE_NAME) if Path(FILE_NAME).is_file() else None
+
+
+def load_settings(**given: Any) -> Settings:
+    """Read the settings; ``given`` is what the command line says, None for what it does not.
+
+    Raises:
+        BadSettings: an unknown name, an impossible value, or a file that cannot be read; says which and where.
+    """
+    _refuse_unknown_environment()
+    file = settings_file()
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        faults = "; ".join(_fault(item["loc"], item["type"], item["msg"]) for item in error.errors())
+        raise BadSettings(f"{faults}. `threathub config show` lists every setting") from None
+    except tomllib.TOMLDecodeError as error:
+        raise BadSettings(f"{file.name if file else FILE_NAME} is not valid TOML: {error}") from None
+    except (OSError, UnicodeDecodeError):
+        raise BadSettings(f"the settings file {file.name if file else FILE_NAME} cannot be read") from None
+
+
+def _fault(location: tuple[int | str, ...], kind: str, message: str) -> str:
+    name = ".".join(str(part) for part in location)
+    return f"unknown setting {name!r}" if kind == "extra_forbidden" else f"setting {name!r}: {message}"
+
+
+def _refuse_unknown_environment() -> None:
+    known = {f"{PREFIX}{name}".upper() for name in (*Settings.model_fields, *BESIDE)}
+    unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+    if unknown:
+        raise BadSettings(f"unknown setting in the environment: {', '.join(unknown)}")
+    named = os.environ.get(f"{PREFIX}CONFIG")
+    if named and not Path(named).is_file():
+        raise BadSettings(f"{PREFIX}CONFIG names a file that is not there: {Path(named).name}")
+    secrets = os.environ.get(f"{PREFIX}SECRETS")
+    if secrets and not Path(secrets).is_dir():
+        raise BadSettings(f"{PREFIX}SECRETS names a folder that is not there: {Path(secrets).name}")
+
+
+def origin_of(name: str, given: dict[str, Any]) -> str:
+    """Say where a setting's value comes from, for `threathub config show`."""
+    if given.get(name) is not None:
+        return "command line"
+    if f"{PREFIX}{name}".upper() in {key.upper() for key in os.environ}:
+        return "environment"
+    secrets = os.environ.get(f"{PREFIX}SECRETS")
+    if secrets and any(
+        Path(secrets, spelling).is_file() for spelling in (f"{PREFIX}{name}", f"{PREFIX}{name}".lower())
+    ):
+        return "secrets folder"
+    file = settings_file()
+    if file is not None and name in tomllib.loads(file.read_text(encoding="utf-8")):
+        return file.name
+    return "default"
