@@ -1,0 +1,256 @@
+"""Organisations, users and API tokens, kept as control documents of the store.
+
+There is no account that nobody made and no secret with a default. Passwords are kept as argon2id hashes, tokens as
+SHA-256 digests of 32 random bytes; neither can be read back.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+
+import msgspec
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from hub.access.principal import ALL_RIGHTS, Right, Role
+from hub.errors import BadRequest, Conflict, NotFound
+from hub.model import times
+from hub.store.ports import Batch, DocumentWrite, Store
+
+TOKEN_MARK = "cth"  # noqa: S105 - a mark that secret scanners can look for, no secret
+SHORTEST_PASSWORD = 12
+LONGEST_PASSWORD = 1024
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,127}", re.ASCII)
+_ORGANISATION_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
+_CITY_ROLES = ("analyst", "administrator")
+# OWASP's second choice for argon2id: 19 MiB, two passes. A sign-in costs some 35 ms and is then remembered.
+_HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """A member of the hub.
+
+    Attributes:
+        name: short name, the owner in audiences. title: the name for people.
+        kind: ``city`` is the one that runs this hub; exactly one has it.
+        groups: sharing groups it is in. identity: its STIX identity id, or None.
+    """
+
+    name: str
+    title: str
+    kind: Literal["city", "department", "partner", "federal"] = "partner"
+    groups: tuple[str, ...] = ()
+    identity: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An account. Without ``password_hash`` it can only use tokens; ``disabled`` shuts out both."""
+
+    name: str
+    organisation: str
+    role: Role
+    password_hash: str | None = None
+    disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An API token as it is kept.
+
+    Attributes:
+        id: public part. user: whose. digest: SHA-256 of the whole token text, hex. note: what it is used for.
+        rights: at most these of the account's. expires: microseconds or None.
+        last_used: day of the last use (days since the epoch) or None.
+    """
+
+    id: str
+    user: str
+    digest: str
+    note: str = ""
+    rights: tuple[Right, ...] = ("read", "write")
+    expires: int | None = None
+    last_used: int | None = None
+
+
+_Kept = TypeVar("_Kept", Organisation, User, Token)
+
+
+class Accounts:
+    """All accounts of a store.
+
+    Raises (all methods that write): `BadRequest` for impossible values, `Conflict` for what exists already or is
+    still needed, `NotFound` for what is not there.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add_organisation(self, organisation: Organisation) -> None:
+        """Add a member."""
+        self._check_organisation(organisation)
+        self._write("organisation", organisation.name, organisation, expect=0)
+
+    def change_organisation(self, organisation: Organisation) -> None:
+        """Replace what is kept of a member."""
+        version = self._version("organisation", organisation.name)
+        self._check_organisation(organisation)
+        self._write("organisation", organisation.name, organisation, expect=version)
+
+    def remove_organisation(self, name: str) -> None:
+        """Remove a member that has no users any more."""
+        version = self._version("organisation", name)
+        if any(user.organisation == name for user in self.users()):
+            raise Conflict(f"organisation {name} still has users: remove them first")
+        self._store.commit(Batch(documents=[DocumentWrite("organisation", name, None, expect=version)]))
+
+    def organisation(self, name: str) -> Organisation | None:
+        """Return one member."""
+        return self._read("organisation", name, Organisation)
+
+    def organisations(self) -> Iterator[Organisation]:
+        """Yield all members by name."""
+        return self._all("organisation", Organisation)
+
+    def home(self) -> Organisation | None:
+        """Return the city that runs this hub."""
+        return next((one for one in self.organisations() if one.kind == "city"), None)
+
+    def add_user(self, name: str, organisation: str, role: Role, password: str | None = None) -> User:
+        """Add an account, with a password or (None) for tokens only."""
+        user = User(name, organisation, role, None if password is None else _hash(password))
+        self._check_user(user)
+        self._write("user", name, user, expect=0)
+        return user
+
+    def change_user(self, user: User) -> None:
+        """Replace role, organisation or state of an account; what was signed in with is checked anew at once."""
+        version = self._version("user", user.name)
+        self._check_user(user)
+        self._write("user", user.name, user, expect=version)
+
+    def set_password(self, name: str, password: str) -> None:
+        """Give an account a new password; the old one stops working at once."""
+        found = self.user(name)
+        if found is None:
+            raise NotFound(f"there is no user {name}")
+        user, version = found
+        self._write("user", name, replace(user, password_hash=_hash(password)), expect=version)
+
+    def remove_user(self, name: str) -> None:
+        """Remove an account and its tokens."""
+        version = self._version("user", name)
+        gone = [DocumentWrite("token", token.id, None) for token in self.tokens() if token.user == name]
+        self._store.commit(Batch(documents=[DocumentWrite("user", name, None, expect=version), *gone]))
+
+    def user(self, name: str) -> tuple[User, int] | None:
+        """Return one account and the version of its document."""
+        document = self._store.document("user", name)
+        return None if document is None else (msgspec.json.decode(document.value, type=User), document.version)
+
+    def users(self) -> Iterator[User]:
+        """Yield all accounts by name."""
+        return self._all("user", User)
+
+    def add_token(
+        self, user: str, *, note: str = "", rights: Sequence[Right] = ("read", "write"), expires: int | None = None
+    ) -> tuple[Token, str]:
+        """Make a token; its text, the second value, is shown now and never again."""
+        self._version("user", user)
+        if not rights or not ALL_RIGHTS.issuperset(rights):
+            raise BadRequest("a token has the right read, write, or both")
+        public = base64.b32encode(secrets.token_bytes(10)).decode().lower()
+        text = f"{TOKEN_MARK}_{public}_{secrets.token_urlsafe(32)}"
+        token = Token(public, user, token_digest(text), note, tuple(rights), expires)
+        self._write("token", token.id, token, expect=0)
+        return token, text
+
+    def token(self, id: str) -> tuple[Token, int] | None:
+        """Return one token and the version of its document."""
+        document = self._store.document("token", id)
+        return None if document is None else (msgspec.json.decode(document.value, type=Token), document.version)
+
+    def tokens(self) -> Iterator[Token]:
+        """Yield all tokens by id."""
+        return self._all("token", Token)
+
+    def remove_token(self, id: str) -> None:
+        """Revoke a token; the next request with it is refused."""
+        version = self._version("token", id)
+        self._store.commit(Batch(documents=[DocumentWrite("token", id, None, expect=version)]))
+
+    def note_use(self, token: Token, version: int) -> None:
+        """Keep the day of a token's last use: at most one write a day and token."""
+        today = times.day_of(times.now())
+        if token.last_used != today:
+            self._write("token", token.id, replace(token, last_used=today), expect=version)
+
+    def _check_organisation(self, organisation: Organisation) -> None:
+        if not _ORGANISATION_NAME.fullmatch(organisation.name):
+            raise BadRequest(f"{organisation.name!r} is no name for an organisation: a-z, 0-9, dot, dash, underscore")
+        for group in organisation.groups:
+            if not _ORGANISATION_NAME.fullmatch(group):
+                raise BadRequest(f"{group!r} is no name for a sharing group: a-z, 0-9, dot, dash, underscore")
+        home = self.home()
+        if organisation.kind == "city" and home is not None and home.name != organisation.name:
+            raise Conflict(f"this hub is run by {home.name}; there is one city only")
+
+    def _check_user(self, user: User) -> None:
+        if not _NAME.fullmatch(user.name):
+            raise BadRequest(f"{user.name!r} is no user name: a-z, 0-9 and . _ @ + - up to 128 characters")
+        organisation = self.organisation(user.organisation)
+        if organisation is None:
+            raise NotFound(f"there is no organisation {user.organisation}")
+        if user.role in _CITY_ROLES and organisation.kind != "city":
+            raise BadRequest(f"role {user.role} is for the city's own people; use partner or liaison")
+
+    def _version(self, kind: str, key: str) -> int:
+        document = self._store.document(kind, key)
+        if document is None:
+            raise NotFound(f"there is no {kind} {key}")
+        return document.version
+
+    def _read(self, kind: str, key: str, of: type[_Kept]) -> _Kept | None:
+        document = self._store.document(kind, key)
+        return None if document is None else msgspec.json.decode(document.value, type=of)
+
+    def _all(self, kind: str, of: type[_Kept]) -> Iterator[_Kept]:
+        after = ""
+        while page := self._store.documents(kind, after=after):
+            for document in page:
+                yield msgspec.json.decode(document.value, type=of)
+            after = page[-1].key
+
+    def _write(self, kind: str, key: str, value: Organisation | User | Token, *, expect: int) -> None:
+        self._store.commit(Batch(documents=[DocumentWrite(kind, key, msgspec.json.encode(value), expect=expect)]))
+
+
+def token_digest(text: str) -> str:
+    """Return what is kept of a token: no salt is needed for 32 random bytes."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def password_fits(password_hash: str, password: str) -> bool:
+    """Compare a password with a kept hash; costs some 35 ms whether it fits or not."""
+    try:
+        return _HASHER.verify(password_hash, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def _hash(password: str) -> str:
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise BadRequest(f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
+    return _HASHER.hash(password)
+
+
+DUMMY_HASH = _HASHER.hash(secrets.token_hex(16))
+"""Compared with when there is no such user, so that the answer takes as long."""
