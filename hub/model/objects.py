@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -25,10 +26,8 @@ def of_object(obj: Mapping[str, Any]) -> tuple[Observable, ...]:
             except NotObservable:
                 continue
     if obj.get("type") == "x-misp-attribute":
-        try:
+        with contextlib.suppress(NotObservable):
             found[recognise(str(obj.get("x_misp_value", "")), str(obj.get("x_misp_type", "")))] = None
-        except NotObservable:
-            pass
     return tuple(found)
 
 

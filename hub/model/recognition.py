@@ -83,7 +83,8 @@ def recognise(text: str, hint: str | None = None) -> Observable:
     if kind is not None and kind not in _NETWORK_KINDS:
         if kind.startswith(_JA3_OR_HASH_HINTS):
             return _hash(kind, text)
-        return canonical(kind, text)
+        if not (kind == "file-name" and len(text) in _HASH_KINDS and _HEX.fullmatch(text)):
+            return canonical(kind, text)
     return _by_value(refang(text), kind)
 
 
@@ -185,10 +186,8 @@ def _without_trailing(text: str) -> str:
     while text:
         last = text[-1]
         opening = {")": "(", "]": "[", "}": "{"}.get(last)
-        if last in _TRAILING and not text.endswith("::"):
-            text = text[:-1]
-        elif opening and text.count(last) > text.count(opening):
-            text = text[:-1]
-        else:
+        ends_sentence = last in _TRAILING and not text.endswith("::")
+        if not ends_sentence and not (opening and text.count(last) > text.count(opening)):
             break
+        text = text[:-1]
     return text
