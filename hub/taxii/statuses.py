@@ -1,0 +1,68 @@
+"""Status resources (TAXII 2.1 section 4.3): what became of each object of a POST, kept for its submitter."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from hub.admission.gate import Result
+from hub.model import times
+from hub.store.ports import Batch, DocumentWrite, Store
+
+KEPT = 7 * times.DAY
+"""How long a status can be fetched; the standard wants 24 hours after completion."""
+
+_MESSAGE_LENGTH = 500
+
+
+class Statuses:
+    """The status resources of a store; nobody but the account that posted can fetch one."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add(self, user: str, api_root: str, begun: int, results: Sequence[Result]) -> dict[str, Any]:
+        """Make and keep the status of a POST that began at ``begun`` (microseconds)."""
+        failures = [_failure(number, result) for number, result in enumerate(results) if _failed(result)]
+        successes = [{"id": one.id, "version": one.version_text} for one in results if not _failed(one)]
+        status: dict[str, Any] = {
+            "id": str(uuid.uuid4()),
+            "status": "complete",
+            "request_timestamp": times.format_timestamp(begun),
+            "total_count": len(results),
+            "success_count": len(successes),
+            "failure_count": len(failures),
+            "pending_count": 0,
+        }
+        status.update(
+            {name: details for name, details in (("successes", successes), ("failures", failures)) if details}
+        )
+        kept = orjson.dumps({"user": user, "api_root": api_root, "status": status})
+        write = DocumentWrite("status", status["id"], kept, expect=0, expires=begun + KEPT)
+        self._store.commit(Batch(documents=[write]))
+        return status
+
+    def get(self, user: str, api_root: str, status_id: str) -> dict[str, Any] | None:
+        """Return a status, or None when there is none of that id for this account under this API root."""
+        document = self._store.document("status", status_id)
+        if document is None:
+            return None
+        kept = orjson.loads(document.value)
+        status: dict[str, Any] = kept["status"]
+        return status if (kept["user"], kept["api_root"]) == (user, api_root) else None
+
+
+def _failed(result: Result) -> bool:
+    return result.outcome == "quarantined"
+
+
+def _failure(number: int, result: Result) -> dict[str, str]:
+    # An object without an id of its own is named by its place; the standard leaves that to the server (4.3.1).
+    return {
+        "id": result.id or f"objects/{number}",
+        "version": result.version_text,
+        "message": f"{result.reason}: {result.message}"[:_MESSAGE_LENGTH],
+    }
