@@ -1,0 +1,92 @@
+"""The ledger: how often each observable was seen by each sensor on each day, with sample events."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from hub.model.events import Event
+from hub.model.observables import index_key, key_of, span
+from hub.store.ports import SAMPLES, LedgerCount, LedgerKey, LedgerRow
+from hub.store.sqlite.names import Names
+
+_ADD = """
+    INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+        number = number + excluded.number, first = min(first, excluded.first), last = max(last, excluded.last)
+"""
+_ROWS = """
+    SELECT l.index_key, l.sensor, l.day, l.number, l.first, l.last, e.body
+    FROM {source} LEFT JOIN samples AS s ON s.index_key = l.index_key AND s.sensor = l.sensor AND s.day = l.day
+    LEFT JOIN events AS e ON e.number = s.event
+    WHERE {condition} AND l.day BETWEEN :since AND :until
+"""
+_EXACT = _ROWS.format(
+    source="json_each(:keys) AS wanted CROSS JOIN ledger AS l", condition="l.index_key = wanted.value"
+)
+_RANGE = _ROWS.format(source="ledger AS l", condition="l.index_key >= :low AND l.index_key < :high")
+_LAST_DAY = 2**31
+_decode = msgspec.msgpack.Decoder(Event).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def add(db: sqlite3.Connection, sensors: Names, counts: Mapping[LedgerKey, LedgerCount]) -> None:
+    """Add counts to their rows."""
+    numbers = sensors.intern(db, {key.sensor for key in counts})
+    rows = [(index_key(key.observable), numbers[key.sensor], key.day, *count) for key, count in counts.items()]
+    rows.sort()
+    db.executemany(_ADD, rows)
+
+
+def add_samples(db: sqlite3.Connection, sensors: Names, samples: Mapping[LedgerKey, Sequence[Event]]) -> None:
+    """Keep events as samples of rows that have fewer than `SAMPLES`; an event is written once for all its rows."""
+    numbers = sensors.intern(db, {key.sensor for key in samples})
+    written: dict[int, int] = {}
+    rows = []
+    for key, events in samples.items():
+        row = (index_key(key.observable), numbers[key.sensor], key.day)
+        taken: int = db.execute(
+            "SELECT count(*) FROM samples WHERE index_key = ? AND sensor = ? AND day = ?", row
+        ).fetchone()[0]
+        for slot, event in zip(range(taken, SAMPLES), events, strict=False):
+            if id(event) not in written:
+                cursor = db.execute("INSERT INTO events (body) VALUES (?)", (_encode(event),))
+                written[id(event)] = cursor.lastrowid or 0
+            rows.append((*row, slot, written[id(event)]))
+    db.executemany("INSERT INTO samples VALUES (?, ?, ?, ?, ?)", rows)
+
+
+def read(
+    db: sqlite3.Connection, sensors: Names, observables: Iterable[str], *, under: bool, since: int, until: int | None
+) -> list[LedgerRow]:
+    """Read rows in order of key, sensor and day, each with its samples, earliest first."""
+    sensors.refresh(db)
+    days = {"since": since, "until": _LAST_DAY if until is None else until}
+    found: dict[tuple[str, int, int], tuple[LedgerCount, list[Event]]] = {}
+    for sql, values in _queries(observables, under):
+        seen: dict[tuple[str, int, int], tuple[LedgerCount, list[Event]]] = {}
+        for index, sensor, day, number, first, last, body in db.execute(sql, values | days):
+            row = seen.get((index, sensor, day))
+            if row is None:
+                row = seen[index, sensor, day] = (LedgerCount(number, first, last), [])
+            if body is not None:
+                row[1].append(_decode(body))
+        found.update(seen)
+    return [
+        LedgerRow(
+            LedgerKey(key_of(index), sensors.text(sensor), day),
+            total,
+            tuple(sorted(events, key=lambda event: event.time)),
+        )
+        for (index, sensor, day), (total, events) in sorted(found.items(), key=lambda item: item[0])
+    ]
+
+
+def _queries(observables: Iterable[str], under: bool) -> Iterator[tuple[str, dict[str, str | int]]]:
+    keys = dict.fromkeys(observables)
+    yield _EXACT, {"keys": json.dumps([index_key(key) for key in keys])}
+    if under:
+        for low, high in dict.fromkeys(interval for key in keys for interval in span(key)):
+            yield _RANGE, {"low": low, "high": high}
