@@ -43,7 +43,7 @@ _LONGEST_TEXT = 32768
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _BLANKS = re.compile(r"\s+")
 _CVE = re.compile(r"CVE-[0-9]{4}-[0-9]{4,19}")
-_KIND = re.compile(r"[a-z0-9][a-z0-9-]*(?:\.[^:\x00-\x20]+)?")
+_KIND = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_.]+)?")
 
 
 def _plain(text: str) -> str:
