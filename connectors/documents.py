@@ -6,6 +6,7 @@ import codecs
 import hashlib
 import io
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
@@ -59,20 +60,50 @@ class DocumentSettings(ConnectorSettings):
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document that was asked for.
+
+    Attributes:
+        name: for places in messages. stream: its content, at its start; None when the content is the known one.
+        cursor: what to save once it was read. one_of_many: whether it stands in a folder with others.
+    """
+
+    name: str
+    stream: BinaryIO | None
+    cursor: dict[str, Any]
+    one_of_many: bool = False
+
+
 Read = Callable[[Any, BinaryIO, str], Iterator[Item]]
 
 
 def portions(
     read: Read, settings: DocumentSettings, cursor: dict[str, Any], http: Http, suffixes: tuple[str, ...] = ()
 ) -> Iterator[Portion]:
-    """Yield one portion per document that changed since the cursor.
+    """Yield one portion per document that changed since the cursor."""
+    for document in documents(settings, cursor, http, suffixes):
+        items: Iterator[Item] = iter(())
+        if document.stream is not None:
+            items = read(settings, document.stream, document.name)
+        yield Portion(_fault_as_item(items, document.name) if document.one_of_many else items, document.cursor)
+
+
+def documents(
+    settings: DocumentSettings, cursor: dict[str, Any], http: Http, suffixes: tuple[str, ...] = ()
+) -> Iterator[Document]:
+    """Yield the documents that changed since the cursor, each open until the next one is asked for.
 
     A document is known by the digest of its content; an address also by the validators that its server gave.
+
+    Raises:
+        SourceUnreachable: see `Http.get`; or a file cannot be read.
+        NoSuchFile: the declared file or folder is not there, or none is declared.
     """
     if settings.url is not None:
-        return _from_address(read, settings, settings.url, cursor, http)
+        return _from_address(settings, settings.url, cursor, http)
     if settings.path is not None:
-        return _from_files(read, settings, settings.path, cursor, suffixes)
+        return _from_files(settings, settings.path, cursor, suffixes)
     raise NoSuchFile("the feed names neither a url nor a path")
 
 
@@ -97,51 +128,47 @@ def text_of(stream: BinaryIO, name: str) -> io.BufferedReader:
     return reader
 
 
-def _from_address(
-    read: Read, settings: DocumentSettings, url: str, cursor: dict[str, Any], http: Http
-) -> Iterator[Portion]:
+def _from_address(settings: DocumentSettings, url: str, cursor: dict[str, Any], http: Http) -> Iterator[Document]:
     known: dict[str, str] = {key: str(cursor[key]) for key in ("etag", "last_modified") if key in cursor}
     with http.get(url, headers=settings.headers, validators=known) as answer:
         if answer.unchanged:
             return
         after = {**answer.validators, "digest": _digest(answer.body)}
         name = url.partition("?")[0].rstrip("/").rpartition("/")[2] or "the answer"
-        items: Iterator[Item] = iter(())
-        if after["digest"] != cursor.get("digest"):
-            items = read(settings, answer.body, name)
-        yield Portion(items, after)
+        yield Document(name, None if after["digest"] == cursor.get("digest") else answer.body, after)
 
 
 def _from_files(
-    read: Read, settings: DocumentSettings, path: Path, cursor: dict[str, Any], suffixes: tuple[str, ...]
-) -> Iterator[Portion]:
-    files: dict[str, str] = dict(cursor.get("files", {}))
+    settings: DocumentSettings, path: Path, cursor: dict[str, Any], suffixes: tuple[str, ...]
+) -> Iterator[Document]:
+    known: dict[str, str] = cursor.get("files", {})
+    files: dict[str, str] = {}
     many = path.is_dir()
-    for file in _files(path, settings.pattern, suffixes):
-        name = file.relative_to(path).as_posix() if many else file.name
+    found = {
+        file.relative_to(path).as_posix() if many else file.name: file for file in _files(path, settings, suffixes)
+    }
+    for name, file in found.items():
         try:
             stream = file.open("rb")
         except OSError as fault:
             raise SourceUnreachable(f"{name} cannot be read: {fault.strerror}") from None
         with stream:
-            digest = _digest(stream)
-            if files.get(name) == digest:
-                continue
-            files[name] = digest
-            items = read(settings, stream, name)
-            yield Portion(_whole_faults_as_items(items, name) if many else items, {"files": dict(files)})
+            files[name] = _digest(stream)
+            if known.get(name) != files[name]:
+                left = {other: known[other] for other in found if other in known and other not in files}
+                yield Document(name, stream, {"files": {**left, **files}}, many)
 
 
-def _files(path: Path, pattern: str, suffixes: tuple[str, ...]) -> list[Path]:
+def _files(path: Path, settings: DocumentSettings, suffixes: tuple[str, ...]) -> list[Path]:
     if not path.is_dir():
         if not path.is_file():
             raise NoSuchFile(f"the feed's file or folder {path.name} is not there")
         return [path]
-    found = (file for file in path.glob(pattern) if file.is_file() and not file.name.startswith("."))
+    found = (file for file in path.glob(settings.pattern) if file.is_file() and not file.name.startswith("."))
     return sorted(file for file in found if not suffixes or file.name.lower().removesuffix(".gz").endswith(suffixes))
 
 
-def _whole_faults_as_items(items: Iterator[Item], name: str) -> Iterator[Item]:
+def _fault_as_item(items: Iterator[Item], name: str) -> Iterator[Item]:
     """Keep one file that is something else from stopping its folder."""
     try:
         yield from items

@@ -188,9 +188,7 @@ class Http:
     def _receive(self, response: httpx2.Response, host: str, body: BinaryIO, deadline: float, encoding: str) -> None:
         inflater = None
         if encoding in ("gzip", "x-gzip", "deflate"):
-            inflater = Inflater(
-                f"the answer of {host}", limit=4 * self.limits.size, headerless=encoding == "deflate"
-            )
+            inflater = Inflater(f"the answer of {host}", limit=4 * self.limits.size, headerless=encoding == "deflate")
         elif encoding not in ("", "identity"):
             raise NotThatFormat(f"{host} answers in the encoding {encoding[:20]}, which was not asked for")
         taken = 0
