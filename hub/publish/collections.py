@@ -148,9 +148,8 @@ def _read(path: Path) -> Collection:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSettings(f"{path.name} is not TOML: {error}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise BadSettings(f"{path.name}: {place}: {first['msg']}") from error
+        faults = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        raise BadSettings(f"{path.name}: {'; '.join(faults)}") from error
     if declared.key != path.stem:
         raise BadSettings(f"{path.name} declares the key {declared.key}; file name and key must be the same")
     return declared
