@@ -119,7 +119,8 @@ class Appender:
     def _held(self) -> dict[_Key, _Held]:
         rows = self._db.execute(
             "SELECT i.*, c.position, c.date_added, c.body"
-            " FROM incoming AS i CROSS JOIN changes AS c INDEXED BY identity ON c.state = 1 AND c.collection = i.collection AND c.id = i.id"
+            " FROM incoming AS i CROSS JOIN changes AS c INDEXED BY identity ON c.state = 1"
+            " AND c.collection = i.collection AND c.id = i.id"
             " AND c.spec_version = i.spec_version AND c.version = i.version"
         )
         width = len(_Key._fields)
