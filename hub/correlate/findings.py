@@ -1,0 +1,131 @@
+"""What the city's rules found becomes indicators of the city, with ids that follow from rule and value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from hub.admission.gate import Gate
+from hub.correlate.city import City
+from hub.correlate.marks import FINDING_DUE, RULE_STATE, done, touch
+from hub.correlate.matching import Matcher
+from hub.correlate.rules import CityRules, Rule, RuleState
+from hub.correlate.sightings import origin
+from hub.errors import Conflict
+from hub.model.ids import derived_id
+from hub.model.items import StixItem
+from hub.model.markings import MARKING_ID
+from hub.model.observables import Observable
+from hub.model.patterns import pattern_for
+from hub.model.times import format_timestamp, now, parse_timestamp
+from hub.store.ports import HUB, Batch, Change, Document, DocumentWrite, Store
+
+COLLECTION: Final = "city-indicators"
+NO_BLOCK: Final = "no-block"
+"""Label of what a list annotates: never in a list that a firewall obeys."""
+
+PAGE: Final = 400
+_ATTEMPTS: Final = 10
+
+
+class Findings:
+    """Works off the marks that `hub.correlate.ingest` left for rules whose state moved."""
+
+    def __init__(self, store: Store, matcher: Matcher, gate: Gate, city: City, rules: CityRules) -> None:
+        self._store = store
+        self._matcher = matcher
+        self._gate = gate
+        self._city = city
+        self._rules = rules
+
+    def flush(self) -> int:
+        """Store the indicators that are new or moved; return how many versions were written."""
+        written, after = 0, ""
+        while marks := self._store.documents(FINDING_DUE, after=after, limit=PAGE):
+            for _ in range(_ATTEMPTS):
+                try:
+                    written += self._settle(marks)
+                    break
+                except Conflict:
+                    marks = self._store.documents(FINDING_DUE, after=after, limit=PAGE)
+            after = marks[-1].key if marks else "\U0010ffff"
+        return written
+
+    def _settle(self, marks: Sequence[Document]) -> int:
+        due: dict[str, tuple[Rule, str, RuleState]] = {}
+        for mark in marks:
+            name, _, key = mark.key.partition("|")
+            saved, rule = self._store.document(RULE_STATE, mark.key), self._rules.rules.get(name)
+            if saved and rule and not self._matcher.refused(key):
+                state = msgspec.json.decode(saved.value, type=RuleState)
+                due[derived_id("indicator", "rule", name, key)] = rule, key, state
+        known = self._store.get(HUB, [self._city.identity, *due])
+        made = [
+            indicator
+            for id, (rule, key, state) in due.items()
+            if (indicator := self._indicator(id, rule, key, state, known.get(id)))
+        ]
+        documents: list[DocumentWrite] = [done(mark) for mark in marks]
+        rows = self._store.ledger({key for _, key, _ in due.values()}) if made else []
+        documents += [touch(*pair) for pair in sorted({(row.key.observable, row.key.day) for row in rows})]
+        if not made:
+            self._store.commit(Batch(documents=documents))
+            return 0
+        objects = made if self._city.identity in known else [self._city.identity_object(), *made]
+        items = [StixItem(msgspec.json.encode(each), each["id"]) for each in objects]
+        self._gate.admit(items, origin(self._city, COLLECTION, self._city.marking), documents)
+        return len(made)
+
+    def _indicator(
+        self, id: str, rule: Rule, key: str, state: RuleState, before: Change | None
+    ) -> dict[str, Any] | None:
+        """Make the indicator, or None when there is nothing new to say."""
+        if state.first is None or state.last is None:
+            return None
+        verdict = rule.indicator
+        notes = self._matcher.notes([key])
+        confidence = max(0, verdict.confidence - sum(note.penalty for note in notes))
+        start, until = state.first, state.last + rule.validity
+        previous = msgspec.json.decode(before.body, type=dict[str, Any]) if before else {}
+        if previous.get("revoked"):
+            return None
+        if previous:
+            ended = parse_timestamp(previous["valid_until"]) if "valid_until" in previous else 0
+            surer = abs(confidence - previous.get("confidence", 0)) * 2 > previous.get("confidence", 0)
+            if until - ended <= rule.validity // 2 and not surer:
+                return None
+            start, until = min(start, parse_timestamp(previous["valid_from"])), max(until, ended)
+        modified = max(now(), (before.version or 0) + 1000 if before else 0)
+        observable = Observable.from_key(key)
+        labels = [*verdict.labels, *(note.label for note in notes), *([NO_BLOCK] if notes else [])]
+        made: dict[str, Any] = {
+            "type": "indicator",
+            "spec_version": "2.1",
+            "id": id,
+            "created_by_ref": self._city.identity,
+            "created": previous.get("created", format_timestamp(modified, 3)),
+            "modified": format_timestamp(modified, 3),
+            "name": f"{verdict.name}: {observable.value}",
+            "description": verdict.description,
+            "indicator_types": list(verdict.types),
+            "pattern": pattern_for(observable),
+            "pattern_type": "stix",
+            "pattern_version": "2.1",
+            "valid_from": format_timestamp(start, 3),
+            "valid_until": format_timestamp(until, 3),
+            "confidence": confidence,
+            "labels": labels,
+            "kill_chain_phases": [{"kill_chain_name": "mitre-attack", "phase_name": each} for each in verdict.tactics],
+            "external_references": [
+                {
+                    "source_name": "mitre-attack",
+                    "external_id": each,
+                    "url": f"https://attack.mitre.org/techniques/{each.replace('.', '/')}/",
+                }
+                for each in verdict.techniques
+            ],
+            "object_marking_refs": [MARKING_ID[self._city.marking]],
+        }
+        return {name: value for name, value in made.items() if value != []}

@@ -1,0 +1,262 @@
+"""Sightings: one object for each (indicator, organisation, day), always computed from the ledger, never added up.
+
+What is published names the outside only: the indicator's own values, and single addresses inside a network that it
+names. The city's addresses, hosts and people are in the sample events, which stay in the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from hub.admission.gate import Gate, Origin
+from hub.correlate.city import SOURCE, City
+from hub.correlate.index import KeySet
+from hub.correlate.marks import TOUCHED, done, touched
+from hub.correlate.matching import BEFORE, Indicator, Matcher, corroboration
+from hub.errors import Conflict
+from hub.model.audience import TLP
+from hub.model.ids import derived_id, sco_id
+from hub.model.items import StixItem
+from hub.model.markings import MARKING_ID
+from hub.model.observables import Observable
+from hub.model.times import MINUTE, format_day, format_timestamp, now
+from hub.store.ports import HUB, Batch, Change, Document, DocumentWrite, LedgerRow, Store
+
+COLLECTION: Final = "sightings"
+PAGE: Final = 200
+"""Marks worked off together."""
+
+SHOWN: Final = 20
+"""Addresses named as evidence for an indicator that is a network."""
+
+_ATTEMPTS: Final = 10
+_ITEMS: Final = 900
+_MOST: Final = 999_999_999
+"""The largest count that STIX allows (section 5.2)."""
+
+_HASHES: Final = {"md5": "MD5", "sha1": "SHA-1", "sha256": "SHA-256", "sha512": "SHA-512"}
+_VALUED: Final = frozenset({"ipv4-addr", "ipv6-addr", "domain-name", "url", "email-addr", "mac-addr"})
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the ledger says of one indicator on one day; times in microseconds UTC."""
+
+    count: int
+    first: int
+    last: int
+    observables: tuple[str, ...]
+
+
+def seen_on_day(rows: Iterable[LedgerRow]) -> Seen | None:
+    """Add up ledger rows that fall under one indicator.
+
+    One event has often several rows here: the host and the URL, or two hashes of a file. So for each sensor the
+    kind with the most counts; rows of one kind are added.
+    """
+    by_kind: dict[tuple[str, str], int] = {}
+    first, last, observables = None, 0, []
+    for row in rows:
+        sensor_kind = (row.key.sensor, row.key.observable.partition(":")[0])
+        by_kind[sensor_kind] = by_kind.get(sensor_kind, 0) + row.total.number
+        first = row.total.first if first is None else min(first, row.total.first)
+        last = max(last, row.total.last)
+        observables.append(row.key.observable)
+    if first is None:
+        return None
+    by_sensor: dict[str, int] = {}
+    for (sensor, _), number in by_kind.items():
+        by_sensor[sensor] = max(by_sensor.get(sensor, 0), number)
+    return Seen(sum(by_sensor.values()), first, last, tuple(sorted(set(observables))))
+
+
+class Sightings:
+    """Works off the marks of what was touched.
+
+    Args:
+        store: the store. matcher: confirms and scores. gate: what admits the objects. city: who saw it.
+        interval: microseconds that must pass before a sighting gets another version.
+    """
+
+    def __init__(self, store: Store, matcher: Matcher, gate: Gate, city: City, *, interval: int = 5 * MINUTE) -> None:
+        self._store = store
+        self._matcher = matcher
+        self._gate = gate
+        self._city = city
+        self._interval = interval
+
+    def flush(self, *, force: bool = False) -> int:
+        """Store every sighting that changed; return how many versions were written.
+
+        ``force`` disregards the interval, for the end of an import. Marks of sightings that must wait stay.
+        """
+        written, after = 0, ""
+        while marks := self._store.documents(TOUCHED, after=after, limit=PAGE):
+            for _ in range(_ATTEMPTS):
+                try:
+                    written += self._settle(marks, force=force)
+                    break
+                except Conflict:
+                    marks = self._store.documents(TOUCHED, after=after, limit=PAGE)
+            after = marks[-1].key if marks else "\U0010ffff"
+        return written
+
+    def _settle(self, marks: Sequence[Document], *, force: bool) -> int:
+        by_mark = {mark.key: touched(mark) for mark in marks}
+        live = self._matcher.live({key for key, _ in by_mark.values()})
+        wanted = {
+            derived_id("sighting", indicator.id, self._city.organisation, format_day(day)): (indicator, day)
+            for key, day in by_mark.values()
+            for indicator in live.get(key, ())
+        }
+        known = self._store.get(HUB, wanted)
+        moment = now()
+        waiting: set[tuple[str, int]] = set()
+        made: dict[tuple[TLP, tuple[str, ...]], list[dict[str, Any]]] = {}
+        for id, (indicator, day) in wanted.items():
+            before = known.get(id)
+            if before and not force and moment - (before.version or 0) < self._interval:
+                waiting.update((key, day) for key in indicator.observables)
+            elif objects := self._objects(id, indicator, day, before, live, moment):
+                made.setdefault(_audience(indicator, self._city), []).extend(objects)
+        finished = [done(mark) for mark in marks if by_mark[mark.key] not in waiting]
+        self._admit(made, finished)
+        return sum(each["type"] == "sighting" for objects in made.values() for each in objects)
+
+    def _objects(
+        self,
+        id: str,
+        indicator: Indicator,
+        day: int,
+        before: Change | None,
+        live: Mapping[str, list[Indicator]],
+        moment: int,
+    ) -> list[dict[str, Any]]:
+        """Make the sighting and its evidence, or nothing when nothing changed."""
+        seen = seen_on_day(
+            row
+            for row in self._store.ledger(indicator.observables, under=True, since=day, until=day)
+            if not self._matcher.refused(row.key.observable) and indicator.live_at(row.total.first)
+        )
+        if seen is None:
+            return []
+        peers = [peer for key in indicator.observables for peer in live.get(key, ())]
+        score = self._matcher.score(indicator, seen.observables, seen.last, seen.count, corroboration(indicator, peers))
+        labels = [note.label for note in self._matcher.notes([*seen.observables, *indicator.observables])]
+        if seen.last < indicator.valid_from:
+            labels.append(BEFORE)
+        tlp, _ = _audience(indicator, self._city)
+        said = {
+            "first_seen": format_timestamp(seen.first, 3),
+            "last_seen": format_timestamp(seen.last, 3),
+            "count": min(seen.count, _MOST),
+            "confidence": score.value,
+            "description": str(score),
+            **({"labels": labels} if labels else {}),
+        }
+        previous = msgspec.json.decode(before.body, type=dict[str, Any]) if before else {}
+        if before and all(previous.get(name) == said.get(name) for name in ("labels", *said)):
+            return []
+        modified = max(moment, (before.version or 0) + 1000 if before else 0)
+        common = {
+            "spec_version": "2.1",
+            "created_by_ref": self._city.identity,
+            "created": previous.get("created", format_timestamp(modified, 3)),
+            "modified": format_timestamp(modified, 3),
+            "object_marking_refs": [MARKING_ID[tlp]],
+        }
+        evidence = self._evidence(indicator, seen)
+        sighting = {
+            "type": "sighting",
+            "id": id,
+            **common,
+            **said,
+            "sighting_of_ref": indicator.id,
+            "where_sighted_refs": [self._city.identity],
+        }
+        if not evidence:
+            return [sighting]
+        observed = {
+            "type": "observed-data",
+            "id": derived_id("observed-data", id),
+            **common,
+            "first_observed": said["first_seen"],
+            "last_observed": said["last_seen"],
+            "number_observed": said["count"],
+            "object_refs": [each["id"] for each in evidence],
+        }
+        return [*evidence, observed, {**sighting, "observed_data_refs": [observed["id"]]}]
+
+    def _evidence(self, indicator: Indicator, seen: Seen) -> list[dict[str, Any]]:
+        own = KeySet(indicator.observables)
+        shown: dict[str, None] = {}
+        for key in seen.observables:
+            over = own.covers(key)
+            if "/" not in key and any("/" in each for each in over if each.startswith("ip")) and key.startswith("ip"):
+                shown[key] = None
+            else:
+                shown.update(dict.fromkeys(over))
+        allowed = [key for key in shown if not self._matcher.refused(key)]
+        return [sco for key in allowed[:SHOWN] if (sco := sco_of(Observable.from_key(key)))]
+
+    def _admit(
+        self, made: Mapping[tuple[TLP, tuple[str, ...]], list[dict[str, Any]]], finished: Sequence[DocumentWrite]
+    ) -> None:
+        calls: list[tuple[Origin, list[dict[str, Any]]]] = []
+        for (tlp, groups), objects in made.items():
+            there = self._store.get(HUB, [self._city.identity, *(each["id"] for each in objects if _is_sco(each))])
+            objects = [each for each in objects if each["id"] not in there]
+            if self._city.identity not in there:
+                objects.insert(0, self._city.identity_object())
+            calls += [(origin(self._city, COLLECTION, tlp, groups), part) for part in _parts(objects)]
+        for number, (source, objects) in enumerate(calls, 1):
+            items = [StixItem(msgspec.json.encode(each), each["id"]) for each in objects]
+            self._gate.admit(items, source, finished if number == len(calls) else ())
+        if not calls and finished:
+            self._store.commit(Batch(documents=finished))
+
+
+def origin(city: City, collection: str, marking: TLP, groups: tuple[str, ...] = ()) -> Origin:
+    """Return on whose account correlation stores what it made."""
+    return Origin(
+        source=SOURCE,
+        organisation=city.organisation,
+        collections=(collection,),
+        marking=marking,
+        groups=groups,
+        created_by=city.identity,
+    )
+
+
+def sco_of(observable: Observable) -> dict[str, Any] | None:
+    """Make the STIX object of a value, or None for a kind that has no plain one."""
+    kind, value = observable
+    family, _, algorithm = kind.partition("-")
+    made: dict[str, Any]
+    if kind in _VALUED:
+        made = {"type": kind, "spec_version": "2.1", "value": value}
+    elif family == "file" and algorithm in _HASHES:
+        made = {"type": "file", "spec_version": "2.1", "hashes": {_HASHES[algorithm]: value}}
+    else:
+        return None
+    id = sco_id(made)
+    return {**made, "id": id} if id else None
+
+
+def _audience(indicator: Indicator, city: City) -> tuple[TLP, tuple[str, ...]]:
+    """Return marking and groups of what says something of an indicator: never looser than the indicator's own."""
+    tlp = max(city.marking, min(indicator.audience.tlp, TLP.RED))
+    owner = {indicator.audience.owner} - {city.organisation}
+    return tlp, tuple(sorted({*indicator.audience.groups, *owner})) if tlp > TLP.GREEN else ()
+
+
+def _is_sco(made: Mapping[str, Any]) -> bool:
+    return "created" not in made
+
+
+def _parts(objects: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    return [objects[start : start + _ITEMS] for start in range(0, len(objects), _ITEMS)]
