@@ -31,10 +31,11 @@ def resolve(host: str, port: int) -> list[str]:
 def permitted(text: str, allow: Sequence[Network] = ()) -> bool:
     """Say whether a connection may go to an address: it is public, or in a network that the feed allows by name.
 
-    An IPv6 address that carries an IPv4 address (mapped, 6to4, Teredo, NAT64) is also judged by that one.
+    An IPv6 address that stands for an IPv4 address (mapped, NAT64) is judged as that one; one that tunnels to IPv4
+    addresses (6to4, Teredo) is judged by those too.
     """
     address = ipaddress.ip_address(text.partition("%")[0])
-    return all(_public(one) or any(one in network for network in allow) for one in (address, *_carried(address)))
+    return all(_public(one) or any(one in network for network in allow) for one in _meant(address))
 
 
 def checked(host: str, port: int, allow: Sequence[Network] = (), resolver: Resolve = resolve) -> list[str]:
@@ -73,10 +74,10 @@ def _public(address: Address) -> bool:
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
-def _carried(address: Address) -> tuple[Address, ...]:
+def _meant(address: Address) -> tuple[Address, ...]:
     if isinstance(address, ipaddress.IPv4Address):
-        return ()
-    inside = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    if address in _NAT64:
-        inside.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    return tuple(one for one in inside if one is not None)
+        return (address,)
+    if address.ipv4_mapped is not None or address in _NAT64:
+        return (ipaddress.IPv4Address(int(address) & 0xFFFFFFFF),)
+    tunnels = (address.sixtofour, *(address.teredo or ()))
+    return (address, *(one for one in tunnels if one is not None))

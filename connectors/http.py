@@ -22,7 +22,7 @@ import httpx2
 import stamina
 
 from connectors.addresses import Network, Resolve, checked, resolve
-from connectors.inflate import PIECE, Inflater
+from connectors.inflate import Inflater
 from hub.errors import BadSettings, NotThatFormat, SourceUnreachable
 
 USER_AGENT = "city-threat-hub"
@@ -133,7 +133,11 @@ class Http:
                 sent[name] = validators[key]
         with tempfile.SpooledTemporaryFile(max_size=self.limits.in_memory) as body:
             for attempt in stamina.retry_context(
-                on=_pause, attempts=self.limits.attempts, timeout=self.limits.total, wait_initial=self.limits.wait
+                on=_pause,
+                attempts=self.limits.attempts,
+                timeout=self.limits.total,
+                wait_initial=self.limits.wait,
+                wait_jitter=self.limits.wait,
             ):
                 with attempt:
                     body.seek(0)
@@ -192,7 +196,7 @@ class Http:
         elif encoding not in ("", "identity"):
             raise NotThatFormat(f"{host} answers in the encoding {encoding[:20]}, which was not asked for")
         taken = 0
-        for chunk in response.iter_raw(PIECE):
+        for chunk in response.iter_raw():
             taken += len(chunk)
             if taken > self.limits.size:
                 raise NotThatFormat(f"the answer of {host} is longer than {self.limits.size >> 20} MB; not read")
