@@ -1,0 +1,329 @@
+"""Over real HTTP: manifest, objects, filters, pages, one object, versions (TAXII21.md G, H, I, J, L, N)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.taxii.conftest import TAXII, Box, Hub, indicator, versions_of
+from tests.taxii.test_protocol import assert_error
+
+MICROSECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+FIRST, LAST = "X-TAXII-Date-Added-First", "X-TAXII-Date-Added-Last"
+SCO = {"type": "domain-name", "id": "domain-name--ecb120bf-2694-4902-a737-62b74539a41b", "value": "evil.example"}
+MARKING = {
+    "type": "marking-definition",
+    "spec_version": "2.1",
+    "id": "marking-definition--6e3a2ed2-1a6e-4c5c-9d4c-1a6e4c5c9d4c",
+    "created": "2026-01-01T00:00:00Z",
+    "definition_type": "statement",
+    "definition": {"statement": "for tests"},
+}
+
+
+def versions_in(objects: list[Any]) -> list[str]:
+    return [one.get("modified") or one.get("created") for one in objects]
+
+
+def test_g01_g02_g05_g07_manifest(box: Box) -> None:
+    objects = [indicator(str(number)) for number in range(3)]
+    box.post(*objects)
+    reply = box.get("manifest/")
+    records = reply.json()["objects"]
+    assert [one["id"] for one in records] == [one["id"] for one in objects]
+    assert all(MICROSECONDS.fullmatch(one["date_added"]) for one in records)
+    assert {one["media_type"] for one in records} == {"application/stix+json;version=2.1"}
+    assert reply.headers["Content-Type"] == TAXII
+    assert (reply.headers[FIRST], reply.headers[LAST]) == (records[0]["date_added"], records[-1]["date_added"])
+
+
+def test_g03_g04_g12_versions_are_spelled_as_in_the_object(box: Box) -> None:
+    seconds, digits = indicator(modified="2026-01-02T00:00:00Z"), indicator(modified="2026-01-02T00:00:00.1234Z")
+    box.post(seconds, digits, MARKING, SCO)
+    found = {one["id"]: one["version"] for one in box.manifest()}
+    assert found == {
+        seconds["id"]: "2026-01-02T00:00:00Z",
+        digits["id"]: "2026-01-02T00:00:00.1234Z",
+        MARKING["id"]: "2026-01-01T00:00:00Z",
+        SCO["id"]: "1970-01-01T00:00:00.000000Z",
+    }
+    for id, version in found.items():
+        assert [one["id"] for one in box.objects(**{"match[version]": version})] == [id] or version in (
+            seconds["modified"],
+        )
+        assert box.get(f"objects/{id}/versions/").json()["versions"] == [version]
+
+
+def test_g06_h04_h05_in_order_of_arrival(box: Box) -> None:
+    for number in range(5):
+        box.post(indicator(str(number), modified=f"2026-01-0{9 - number}T00:00:00Z"))
+    records = box.manifest()
+    dates = [one["date_added"] for one in records]
+    assert dates == sorted(set(dates))
+    assert [one["name"] for one in box.objects()] == list("01234")
+    assert [one["name"] for one in box.objects(limit=2)] == list("01")
+
+
+@pytest.mark.parametrize("part", ["manifest/", "objects/"])
+def test_g08_h02_h09_nothing(box: Box, part: str) -> None:
+    reply = box.get(part)
+    assert (reply.status, reply.json()) == (200, {})
+    assert MICROSECONDS.fullmatch(reply.headers[FIRST])
+    asked = "2026-05-05T05:05:05.000005Z"
+    assert box.get(part, added_after=asked).headers[LAST] == asked
+
+
+def test_h09_t2_an_empty_answer_tells_nothing_of_what_others_write(box: Box, hub: Hub) -> None:
+    before = box.get().headers[LAST]
+    inbox = "/hub/collections/inbox/objects/"
+    hub.call("POST", inbox, "lia", body={"objects": [indicator()]})
+    assert box.get().headers[LAST] == before
+
+
+def test_h01_h03_h08_envelope(box: Box) -> None:
+    odd = indicator(x_city_weight=1.10, x_city_note={"a": [1, None, True]}, modified="2026-01-02T03:04:05.123456Z")
+    box.post(odd, SCO)
+    reply = box.get()
+    envelope = reply.json()
+    assert envelope["objects"] == [odd, SCO]
+    assert envelope["more"] is False
+    dates = [one["date_added"] for one in box.manifest()]
+    assert [reply.headers[FIRST], reply.headers[LAST]] == dates
+
+
+def test_stored_bytes_are_served_untouched(box: Box) -> None:
+    import json
+
+    text = json.dumps(indicator(), separators=(",", ":"))[:-1] + ',"x_city_number":1.50e+01,"x_city_text":"\\u00e9"}'
+    box.hub.call("POST", f"{box.path}objects/", body=b'{"objects":[' + text.encode() + b"]}")
+    assert text.encode() in box.get().body
+
+
+def test_h06_h07_only_the_latest_and_nothing_twice(box: Box) -> None:
+    one = indicator()
+    newest, oldest, middle = versions_of(one, "2026-03-03T00:00:00Z", "2026-01-01T00:00:00Z", "2026-02-02T00:00:00Z")
+    box.post(newest, oldest)
+    box.post(middle)
+    assert box.objects() == [newest]
+    every = box.objects(**{"match[version]": "all"})
+    assert every == [newest, oldest, middle]
+
+
+def test_i01_i02_added_after(box: Box) -> None:
+    box.post(*[indicator(str(number), modified="2031-01-01T00:00:00Z") for number in range(4)])
+    dates = [one["date_added"] for one in box.manifest()]
+    for position, date in enumerate(dates):
+        assert [one["name"] for one in box.objects(added_after=date)] == list("0123")[position + 1 :]
+        assert len(box.manifest(added_after=date)) == 3 - position
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "added_after=yesterday",
+        "added_after=2026-01-01T00:00:00Z&added_after=2026-01-01T00:00:00Z",
+        "limit=0",
+        "limit=x",
+        "limit=-3",
+        "match[id]=a&match[id]=b",
+        "match%5Btype%5D=a&match[type]=b",
+        "match[version]=all,first",
+        "match[version]=whatever",
+        "next=nonsense",
+        "next=" + "A" * 43,
+        "next=%FF",
+        "next=",
+    ],
+)
+@pytest.mark.parametrize("part", ["objects/", "manifest/"])
+def test_i03_i04_i05_i20_i21_i25_j09_refused(box: Box, part: str, query: str) -> None:
+    reply = box.hub.get(f"{box.path}{part}?{query}")
+    assert_error(reply, 400)
+    assert reply.json()["error_code"] in ("bad-filter", "bad-cursor")
+
+
+def test_i06_i07_i08_limit(box: Box) -> None:
+    box.post(*[indicator() for _ in range(3)])
+    for limit, more in ((1, True), (2, True), (3, False), (5000, False), (10**30, False)):
+        for part in ("objects/", "manifest/"):
+            found = box.get(part, limit=limit).json()
+            assert (len(found["objects"]), found["more"]) == (min(limit, 3), more)
+            assert ("next" in found) == more
+
+
+def test_i09_the_hubs_own_cap(box: Box) -> None:
+    many = [{**SCO, "id": f"domain-name--{number:08x}-2694-4902-a737-62b74539a41b"} for number in range(1003)]
+    for number, one in enumerate(many):
+        one["value"] = f"evil{number}.example"
+    box.post(*many)
+    pages = box.walk()
+    assert [len(page) for page in pages] == [1000, 3]
+    assert [one["id"] for page in pages for one in page] == [one["id"] for one in many]
+
+
+def test_i10_i11_i13_i24_ids_and_types(box: Box) -> None:
+    objects = [indicator("a"), indicator("b"), SCO, MARKING]
+    box.post(*objects)
+    ids = [one["id"] for one in objects]
+    for part in ("objects/", "manifest/"):
+
+        def found(part: str = part, **query: Any) -> list[str]:
+            return [one["id"] for one in box.get(part, **query).json().get("objects", [])]
+
+        assert found(**{"match[id]": ids[1]}) == [ids[1]]
+        assert found(**{"match[id]": f"{ids[2]},{ids[0]}"}) == [ids[0], ids[2]]
+        assert found(**{"match[type]": "indicator"}) == ids[:2]
+        assert found(**{"match[type]": "domain-name,marking-definition"}) == ids[2:]
+        assert found(**{"match[type]": "nothing"}) == []
+        assert found(**{"match[id]": ids[0], "match[type]": "domain-name"}) == []
+        assert found(**{"match[type]": "indicator", "limit": "1"}) == [ids[0]]
+        assert found(**{"match[colour]": "red", "limit": "4"}) == ids
+        date = box.manifest()[0]["date_added"]
+        assert found(**{"match[type]": "indicator", "added_after": date}) == [ids[1]]
+
+
+def test_i14_to_i19_versions(box: Box) -> None:
+    one = versions_of(indicator(), "2026-01-02T00:00:00.000Z", "2026-01-03T00:00:00.000Z", "2026-01-01T12:00:00.000Z")
+    box.post(*one, MARKING)
+    times = versions_in(one)
+
+    def found(versions: str) -> list[str]:
+        return versions_in(box.objects(**{"match[version]": versions, "match[type]": "indicator"}))
+
+    assert found("last") == [times[1]]
+    assert found("first") == [times[2]]
+    assert found("all") == times
+    assert found(times[0]) == [times[0]]
+    assert found(f"{times[0]},{times[1]}") == times[:2]
+    assert found("first,last") == times[1:]
+    assert found(f"first,{times[2]}") == [times[2]]
+    assert found("2026-01-02T00:00:00Z") == [times[0]]
+    assert found("2020-01-02T00:00:00Z") == []
+    assert box.objects(**{"match[version]": MARKING["created"]}) == [MARKING]
+
+
+def test_i22_i23_specification_versions(box: Box) -> None:
+    box.post(indicator(), SCO)
+    assert len(box.objects(**{"match[spec_version]": "2.1"})) == 2
+    assert box.objects(**{"match[spec_version]": "2.0"}) == []
+    assert box.objects(**{"match[spec_version]": "9.9"}) == []
+    assert len(box.objects(**{"match[spec_version]": "2.0,2.1"})) == 2
+
+
+def test_i28_brackets_and_commas(box: Box) -> None:
+    box.post(SCO, MARKING)
+    for query in ("match[type]=domain-name,marking-definition", "match%5Btype%5D=domain-name%2Cmarking-definition"):
+        assert len(box.hub.get(f"{box.path}objects/?{query}").json()["objects"]) == 2
+
+
+@pytest.mark.parametrize("limit", [1, 7, 100])
+def test_j01_j02_j03_j06_j07_walks(box: Box, limit: int) -> None:
+    names = [str(number) for number in range(9 if limit == 1 else 120)]
+    box.post(*[indicator(name) for name in names])
+    assert [one["name"] for page in box.walk(limit=limit) for one in page] == names
+    assert len([one for page in box.walk("manifest/", limit=limit) for one in page]) == len(names)
+    for part in ("objects/", "manifest/"):
+        seen, after = [], "2000-01-01T00:00:00Z"
+        while page := box.get(part, limit=limit, added_after=after):
+            seen += [one["id"] for one in page.json().get("objects", [])]
+            after = page.headers[LAST]
+            if not page.json().get("more"):
+                break
+        assert len(seen) == len(set(seen)) == len(names)
+
+
+def test_j05_a_walk_with_filters(box: Box) -> None:
+    for number in range(10):
+        box.post(indicator(str(number)), {**SCO, "id": f"domain-name--{number:08x}-2694-4902-a737-62b74539a41b"})
+    after = box.manifest()[3]["date_added"]
+    pages = box.walk(limit=3, added_after=after, **{"match[type]": "indicator"})
+    assert [one["name"] for page in pages for one in page] == list("23456789")
+
+
+def test_j08_versions_walk_by_added_after(box: Box) -> None:
+    one = indicator()
+    versions = [f"2026-01-0{number}T00:00:00.000Z" for number in range(1, 8)]
+    box.post(*versions_of(one, *versions))
+    seen, after, more = [], "2000-01-01T00:00:00Z", True
+    while more:
+        reply = box.get(f"objects/{one['id']}/versions/", limit=2, added_after=after)
+        seen += reply.json()["versions"]
+        after, more = reply.headers[LAST], reply.json()["more"]
+    assert seen == versions
+
+
+def test_j10_j11_a_token_is_worth_nothing_elsewhere(box: Box, hub: Hub) -> None:
+    objects = [indicator() for _ in range(3)]
+    box.post(*objects)
+    token = box.get(limit=1).json()["next"]
+    id = objects[0]["id"]
+    assert box.get(limit=2, next=token).status == 200
+    for path, query in (
+        (f"{box.path}objects/", {"match[type]": "malware"}),
+        (f"{box.path}objects/", {"match[version]": "all"}),
+        (f"{box.path}manifest/", {}),
+        (f"{box.path}objects/{id}/", {}),
+        (f"{box.path}objects/{id}/versions/", {}),
+        ("/hub/collections/inbox/objects/", {}),
+    ):
+        assert_error(hub.get(path, next=token, **query), 400, "bad-cursor")
+    assert_error(hub.get(f"{box.path}objects/", "lia", next=token), 400, "bad-cursor")
+    assert_error(box.get(next=token[:-2] + ("AA" if token[-2:] != "AA" else "BB")), 400, "bad-cursor")
+
+
+def test_j12_j13_retries_and_writers(box: Box) -> None:
+    names = [str(number) for number in range(6)]
+    box.post(*[indicator(name) for name in names])
+    first = box.get(limit=4).json()
+    box.post(indicator("late"))
+    pages = [box.get(limit=4, next=first["next"]).body for _ in range(3)]
+    assert len(set(pages)) == 1
+    rest = box.get(limit=4, next=first["next"]).json()
+    assert [one["name"] for one in first["objects"] + rest["objects"]] == [*names, "late"]
+
+
+def test_j14_a_walk_that_ends_empty_keeps_its_date(box: Box) -> None:
+    objects = [indicator() for _ in range(2)]
+    box.post(*objects)
+    page = box.get(limit=1)
+    assert box.hub.call("DELETE", f"{box.path}objects/{objects[1]['id']}/").status == 200
+    empty = box.get(limit=1, next=page.json()["next"])
+    assert empty.json() == {}
+    assert empty.headers[LAST] == page.headers[LAST]
+
+
+def test_l01_l02_l04_l05_one_object(box: Box) -> None:
+    one = versions_of(indicator(), "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z", "2026-01-01T00:00:00Z")
+    box.post(*one, indicator())
+    part = f"objects/{one[0]['id']}/"
+    reply = box.get(part)
+    assert reply.json() == {"more": False, "objects": [one[1]]}
+    assert MICROSECONDS.fullmatch(reply.headers[FIRST])
+    assert box.get(part, **{"match[version]": "all"}).json()["objects"] == one
+    assert box.get(part, **{"match[version]": "first"}).json()["objects"] == [one[2]]
+    assert box.get(part, **{"match[version]": "2026-01-02T00:00:00Z"}).json()["objects"] == [one[0]]
+    pages = box.walk(part, limit=1, **{"match[version]": "all"})
+    assert [len(page) for page in pages] == [1, 1, 1]
+    assert box.get(part, **{"match[version]": "2001-01-02T00:00:00Z"}).json() == {}
+
+
+@pytest.mark.parametrize("id", ["indicator--00000000-0000-4000-8000-000000000000", "x", "%2e%2e", "a'b", "%00"])
+def test_l03_n05_unknown_object(box: Box, id: str) -> None:
+    assert_error(box.get(f"objects/{id}/"), 404, "not-found")
+    assert_error(box.get(f"objects/{id}/?limit=1"), 404, "not-found")
+    assert_error(box.get(f"objects/{id}/versions/"), 404, "not-found")
+
+
+def test_n01_to_n04_n06_versions(box: Box) -> None:
+    one = versions_of(indicator(), "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z", "2026-01-01T00:00:00Z")
+    box.post(*one, MARKING)
+    part = f"objects/{one[0]['id']}/versions/"
+    reply = box.get(part)
+    assert reply.json() == {"more": False, "versions": versions_in(one)}
+    assert MICROSECONDS.fullmatch(reply.headers[LAST])
+    cut = box.get(part, limit=2).json()
+    assert (cut["versions"], cut["more"]) == (versions_in(one)[:2], True)
+    assert box.get(part, limit=2, next=cut["next"]).json()["versions"] == versions_in(one)[2:]
+    assert box.get(f"objects/{MARKING['id']}/versions/").json()["versions"] == [MARKING["created"]]
