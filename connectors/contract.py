@@ -68,12 +68,13 @@ class SensorFormat(Protocol):
 
     name: ClassVar[str]
 
-    def events(self, stream: BinaryIO, sensor: str, *, name: str = "") -> Iterator[EventItem | BadItem]:
+    def events(self, stream: BinaryIO, sensor: str, *, name: str = "", start: int = 0) -> Iterator[EventItem | BadItem]:
         """Yield the events of a log, in order; a bad line is a `BadItem` and its neighbours go through.
 
-        ``stream`` is positioned where reading goes on; ``end`` of each item counts bytes from the start of the stream.
+        ``stream`` is at its beginning and decompressed; ``end`` of each item counts bytes from there. ``start`` is the
+        last ``end`` of an earlier reading: what lies before it is not yielded again, but a header there is read.
 
         Raises:
-            NotThatFormat: it is something else as a whole.
+            NotThatFormat: it is something else as a whole, or breaks off; what came before was yielded.
         """
         ...

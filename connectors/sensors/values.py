@@ -76,7 +76,9 @@ def calendar_time(moment: int) -> int:
         Refused: ``relative-time``: it lies before 1971.
     """
     if moment < FIRST_MOMENT:
-        raise Refused("relative-time", "the time counts from the start of a capture (year 1970), the real one is unknown")
+        raise Refused(
+            "relative-time", "the time counts from the start of a capture (year 1970), the real one is unknown"
+        )
     return moment
 
 
