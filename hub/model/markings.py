@@ -31,7 +31,7 @@ TLP1_IDS: dict[str, TLP] = {
 }
 
 TLP_IDS: dict[str, TLP] = {
-    **{id: level for level, id in MARKING_ID.items()},
+    **{marking: level for level, marking in MARKING_ID.items()},
     **TLP1_IDS,
     "marking-definition--826578e1-40ad-459f-bc73-ede076f81f37": TLP.AMBER_STRICT,
 }
@@ -60,14 +60,14 @@ TLP2_OBJECTS: dict[TLP, dict[str, Any]] = {
     level: {
         "type": "marking-definition",
         "spec_version": "2.1",
-        "id": id,
+        "id": marking,
         "created": "2022-10-01T00:00:00.000Z",
         "name": f"TLP:{level.name.replace('_', '+')}",
         "extensions": {
             TLP_EXTENSION: {"extension_type": "property-extension", "tlp_2_0": level.name.lower().replace("_", "+")}
         },
     }
-    for level, id in MARKING_ID.items()
+    for level, marking in MARKING_ID.items()
 }
 """The TLP 2.0 marking-definition objects."""
 
@@ -78,35 +78,31 @@ def definition_level(obj: Mapping[str, Any]) -> tuple[TLP | None, PAP | None]:
     A known id decides whatever the copy says. A statement restricts nothing. What the hub does not understand
     (another extension such as ACS or IEP, another definition type, a wrong level) is ``TLP.UNKNOWN``, the tightest.
     """
-    id = obj.get("id")
-    if id in TLP_IDS:
-        return TLP_IDS[id], None
-    if id in PAP_IDS:
-        return None, PAP_IDS[id]
-    extensions = obj.get("extensions")
-    if isinstance(extensions, Mapping) and extensions:
-        return _extension_level(extensions)
-    definition = obj.get("definition")
-    word = obj.get("definition_type")
-    if word == "statement":
-        return None, None
-    if isinstance(definition, Mapping) and word in {"tlp", "pap", "PAP", "TLP"}:
-        return _worded_level(word.lower(), definition.get(word.lower(), definition.get(word)))
-    name = obj.get("name")
-    if isinstance(name, str) and ":" in name:
-        kind, _, level = name.partition(":")
-        return _worded_level(kind.strip().lower(), level)
-    return TLP.UNKNOWN, None
+    marking = obj.get("id")
+    if marking in TLP_IDS:
+        return TLP_IDS[marking], None
+    if marking in PAP_IDS:
+        return None, PAP_IDS[marking]
+    extensions, definition, word = obj.get("extensions"), obj.get("definition"), obj.get("definition_type")
+    tlp, pap = _extension_level(extensions) if isinstance(extensions, Mapping) else (None, None)
+    if isinstance(word, str) and word.lower() in {"tlp", "pap"}:
+        found = definition.get(word.lower()) if isinstance(definition, Mapping) else None
+        worded, acted = _worded_level(word.lower(), found)
+        return _stricter(tlp, worded), acted if acted is not None else pap
+    if extensions or word == "statement":
+        return tlp, pap
+    kind, _, level = str(obj.get("name", "")).partition(":")
+    return _worded_level(kind.strip().lower(), level) if word is None else (TLP.UNKNOWN, None)
 
 
 def _extension_level(extensions: Mapping[str, Any]) -> tuple[TLP | None, PAP | None]:
     tlp: TLP | None = None
     pap: PAP | None = None
-    for id, extension in extensions.items():
+    for definition, extension in extensions.items():
         found = extension if isinstance(extension, Mapping) else {}
-        if id == TLP_EXTENSION:
+        if definition == TLP_EXTENSION:
             tlp = _stricter(tlp, _worded_level("tlp", found.get("tlp_2_0"))[0])
-        elif id == PAP_EXTENSION:
+        elif definition == PAP_EXTENSION:
             unknown, pap = _worded_level("pap", found.get("pap"))
             tlp = _stricter(tlp, unknown)
         else:
@@ -130,7 +126,7 @@ def _worded_level(kind: str, level: object) -> tuple[TLP | None, PAP | None]:
 
 def markings_of(obj: Mapping[str, Any]) -> frozenset[str]:
     """Return the ids of every marking on an object or on a part of it (granular markings)."""
-    found = {id for id in _list(obj.get("object_marking_refs")) if isinstance(id, str)}
+    found = {marking for marking in _list(obj.get("object_marking_refs")) if isinstance(marking, str)}
     for granular in _list(obj.get("granular_markings")):
         if isinstance(granular, Mapping) and isinstance(granular.get("marking_ref"), str):
             found.add(granular["marking_ref"])
