@@ -38,7 +38,7 @@ def test_a_truncated_file_breaks_off(keep: int) -> None:
 def test_a_damaged_file_is_told_from_a_truncated_one() -> None:
     packed = bytearray(gzip.compress(bytes(range(256)) * 400))
     packed[30:60] = b"\xff" * 30
-    with pytest.raises(NotThatFormat, match="damaged|breaks off"):
+    with pytest.raises(NotThatFormat, match=r"damaged|breaks off"):
         decompressed(io.BytesIO(bytes(packed)), "list.gz").read()
 
 
