@@ -14,7 +14,6 @@ LENGTHS = {
     "sha3-256": 64,
     "sha3-384": 96,
     "sha3-512": 128,
-    "imphash": 32,
 }
 """Hexadecimal digits of each algorithm that has a fixed number of them."""
 
@@ -40,10 +39,21 @@ _PLAIN_NAMES = {"sha3256": "sha3-256", "sha3384": "sha3-384", "sha3512": "sha3-5
 
 def algorithm(name: str) -> str:
     """Return the hub's name of a hash algorithm, however the source spells it (``SHA-256``, ``sha_256``)."""
-    plain = _NOT_NAME.sub("", name.lower())
+    plain = plain_name(name)
     if not plain:
         raise ValueError("a hash needs the name of its algorithm")
+    return plain
+
+
+def plain_name(name: str) -> str:
+    """Return a name of an algorithm as the hub spells it, without checking that there is one."""
+    plain = _NOT_NAME.sub("", name.lower())
     return _PLAIN_NAMES.get(plain, plain)
+
+
+def spelled(name: str) -> str:
+    """Return a source's name of an algorithm as STIX 2.1 spells it; a name that STIX does not know stays."""
+    return STIX_NAMES.get(plain_name(name), name)
 
 
 def stix_name(name: str) -> str:

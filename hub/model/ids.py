@@ -92,7 +92,7 @@ def _one_hash(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def _named_hashes(found: Mapping[str, Any]) -> dict[str, Any]:
     """Write the names of hash algorithms as STIX 2.1 spells them."""
-    return {hashes.STIX_NAMES.get(hashes.algorithm(name), name): value for name, value in found.items()}
+    return {hashes.spelled(name): value for name, value in found.items()}
 
 
 def _short_time(text: str, *, seconds: bool = False) -> str:

@@ -305,9 +305,7 @@ def _path(text: str) -> tuple[Path, str]:
             written += f"[{step['index']}]"
             continue
         component = step["name"] or unquoted(step["quoted"])
-        shown = component
-        if components and components[-1] == "hashes" and (plain := component.strip("-_")):
-            shown = hashes.stix_name(hashes.algorithm(plain)) if plain.isascii() and plain.isalnum() else shown
+        shown = hashes.spelled(component) if components and components[-1] == "hashes" else component
         components.append(component)
         written += ("." if written else "") + (shown if NAME.fullmatch(shown) else quoted(shown))
     return tuple(components), written
@@ -328,7 +326,7 @@ def _written(asked: Observable | None, literal: str) -> str:
 
 def _impossible_hash(name: str, literal: str) -> bool:
     """Say whether a literal cannot be a hash of that algorithm; stix2-patterns, and so every client, refuses those."""
-    length = hashes.LENGTHS.get(hashes.algorithm(name) if name.isascii() and name[:1].isalnum() else name)
+    length = hashes.LENGTHS.get(hashes.plain_name(name))
     if length is None:
         return False
     value = unquoted(literal) if literal[0] == "'" else literal

@@ -249,9 +249,5 @@ def _renamed(obj: Mapping[str, Any]) -> dict[str, Any]:
     names = _RENAMED.get(str(obj["type"]), {})
     new = {names.get(name, name): value for name, value in obj.items()}
     if isinstance(new.get("hashes"), Mapping):
-        new["hashes"] = _with_names(new["hashes"])
+        new["hashes"] = {hashes.spelled(name): value for name, value in new["hashes"].items()}
     return new
-
-
-def _with_names(found: Mapping[str, Any]) -> dict[str, Any]:
-    return {hashes.STIX_NAMES.get(hashes.algorithm(name), name): value for name, value in found.items()}
