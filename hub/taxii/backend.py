@@ -47,8 +47,8 @@ class HubBackend(Backend):  # type: ignore[misc]
         self._roots = {root.name: root for root in front.api_roots}
 
     def server_discovery(self) -> dict[str, Any]:
-        """Return the discovery resource (section 4.1.1); addresses are relative, so no host name can be wrong."""
-        roots = [f"/{name}/" for name in self._roots]
+        """Return the discovery resource (section 4.1.1)."""
+        roots = [f"{self.front.public_url.rstrip('/')}/{name}/" for name in self._roots]
         resource = {"title": self.front.title, "default": roots[0], "api_roots": roots}
         optional = {"description": self.front.description, "contact": self.front.contact}
         return resource | {name: text for name, text in optional.items() if text}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,8 @@ def taxii_application(
         raise BadSettings(f"collections name API roots that are not declared: {', '.join(sorted(unknown))}")
     if not roots or roots.intersection(_RESERVED):
         raise BadSettings(f"there must be an API root, and none may be called {', '.join(_RESERVED)}")
+    if front.public_url and not re.fullmatch(r"https://[^\s?#]+", front.public_url):
+        raise BadSettings("public_url must be an https URL without a query (TAXII 2.1 section 4.1.1)")
     backend = HubBackend(front, collections, store, gate)
     edge = Edge(medallion_views(backend), backend, signin)
     ours = roots.union(_RESERVED)

@@ -25,7 +25,7 @@ from hub.store.sqlite.engine import SqliteStore
 ROOT = Path(__file__).parents[2]
 TAXII = "application/taxii+json;version=2.1"
 PASSWORD = "a long enough password"
-CLEAN = 120
+CLEAN = 200
 """Collections that tests can use up, each empty, readable and writable for liaisons and analysts."""
 
 
@@ -174,16 +174,29 @@ def prepare(data: Path) -> dict[str, str]:
     return tokens
 
 
-def start_server(data: Path, *options: str) -> tuple[subprocess.Popen[bytes], int]:
-    """Start the server on a free port and wait until it takes connections."""
+def start_server(data: Path, *options: str, public: bool = False) -> tuple[subprocess.Popen[bytes], int]:
+    """Start the server on a free port and wait until it takes connections; ``public`` gives it an https address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--port", str(port), "--blocking-threads", "32"]
     process = subprocess.Popen(
-        [*command, "--workers", "1", "--no-access-log", "--log-level", "error", *options, "tests.taxii.server:application"],
+        [
+            *command,
+            "--workers",
+            "1",
+            "--no-access-log",
+            "--log-level",
+            "error",
+            *options,
+            "tests.taxii.server:application",
+        ],
         cwd=ROOT,
-        env={**os.environ, "TAXII_TEST_DATA": str(data)},
+        env={
+            **os.environ,
+            "TAXII_TEST_DATA": str(data),
+            "TAXII_TEST_URL": f"https://127.0.0.1:{port}" if public else "",
+        },
     )
     while True:
         assert process.poll() is None, "the server did not start"

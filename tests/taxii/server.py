@@ -20,6 +20,7 @@ FRONT = Front(
     contact="soc@city.example",
     api_roots=(ApiRoot("hub", "City Threat Hub"), ApiRoot("second", "Another root", "For the tests")),
     max_body=1_000_000,
+    public_url=os.environ.get("TAXII_TEST_URL", ""),
 )
 
 

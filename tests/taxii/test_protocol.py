@@ -169,7 +169,9 @@ def test_d01_d02_api_root(hub: Hub) -> None:
     }
 
 
-@pytest.mark.parametrize("path", ["/none/", "/none/collections/", "/none/status/x/", "/none/collections/inbox/objects/"])
+@pytest.mark.parametrize(
+    "path", ["/none/", "/none/collections/", "/none/status/x/", "/none/collections/inbox/objects/"]
+)
 def test_d03_unknown_root(hub: Hub, path: str) -> None:
     assert_error(hub.get(path), 404, "not-found")
 
@@ -216,7 +218,9 @@ def test_f01_to_f08_collections(hub: Hub) -> None:
         assert hub.get(f"/hub/collections/{one['alias']}/").json() == one
 
 
-@pytest.mark.parametrize("name", ["0c2b7a0e-2c3f-4a53-9d53-7c1c1d0f5a11", "nothing", "..", "%2e%2e", "a%2Fb", "%00", "clean-0"])
+@pytest.mark.parametrize(
+    "name", ["0c2b7a0e-2c3f-4a53-9d53-7c1c1d0f5a11", "nothing", "..", "%2e%2e", "a%2Fb", "%00", "clean-0"]
+)
 def test_f07_unknown_collection(hub: Hub, name: str) -> None:
     where = f"/hub/collections/{name}/"
     for part in ("", "manifest/", "objects/", "objects/x--1/", "objects/x--1/versions/"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
@@ -153,15 +154,16 @@ BAD = [
     b'{"type":"malware","spec_version":"2.1","id":"indicator--31b940d4-6f7f-459a-80ea-9c1f17b5891b"}',
     b'{"type":"domain-name","id":"domain-name--ecb120bf-2694-4902-a737-62b74539a41b","value":NaN}',
     b'{"type":"domain-name","id":"domain-name--ecb120bf-2694-4902-a737-62b74539a41b","value":"\\ud800"}',
-    b'{"type":"domain-name","id":"domain-name--ecb120bf-2694-4902-a737-62b74539a41b","x_y":' + b"[" * 5000 + b"]" * 5000 + b"}",
+    b'{"type":"domain-name","id":"domain-name--ecb120bf-2694-4902-a737-62b74539a41b","x_y":'
+    + b"[" * 5000
+    + b"]" * 5000
+    + b"}",
     b'{"type":"note","id":"note--31b940d4-6f7f-459a-80ea-9c1f17b5891b","spec_version":"2.1","created":"soon","modified":"later","content":"x","object_refs":["note--31b940d4-6f7f-459a-80ea-9c1f17b5891b"]}',
 ]
 
 
 @pytest.mark.parametrize("bad", BAD)
 def test_k13_to_k18_a_bad_object_is_a_failure_and_its_neighbour_goes_through(box: Box, bad: bytes) -> None:
-    import json
-
     good = indicator()
     reply = post(box, b'{"objects":[' + json.dumps(good).encode() + b"," + bad + b"]}")
     if reply.status == 202:
