@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,9 +30,8 @@ def formats() -> Mapping[str, LogFormat]:
     for module_info in pkgutil.iter_modules(__path__):
         module = importlib.import_module(f"{__name__}.{module_info.name}")
         for one in vars(module).values():
-            if isinstance(one, type) and issubclass(one, LogFormat) and one.__module__ == module.__name__:
-                if one is not LogFormat:
-                    found[one.name] = one()
+            if isinstance(one, type) and issubclass(one, LogFormat) and not inspect.isabstract(one):
+                found[one.name] = one()
     return MappingProxyType(dict(sorted(found.items())))
 
 

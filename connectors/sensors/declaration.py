@@ -1,4 +1,4 @@
-"""The city's sensors, each declared in a TOML file of ``feeds/sensors``: its format, the zone of its clock, its role."""
+"""The city's sensors, each declared in a TOML file of ``feeds/sensors``: its format, its clock's zone, its role."""
 
 from __future__ import annotations
 

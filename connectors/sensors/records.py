@@ -90,27 +90,26 @@ class LogFormat(ABC):
         if not head:
             return
         self._check(head, name)
-        array = self.arrays and head.removeprefix(_UTF8_MARK).lstrip()[:1] == b"["
-        word = "event" if array else "line"
-        if array:
-            records = array_elements(chunks, name)
-        elif head[:1] == b"#" or start == 0:
-            records = lines(chunks)
+        if self.arrays and head.removeprefix(_UTF8_MARK).lstrip()[:1] == b"[":
+            records, word = array_elements(chunks, name), "event"
+        elif start == 0 or head[:1] == b"#":
+            records, word = lines(chunks), "line"
         else:
-            records = lines(_from(stream, start, chunks), start)
-            word = f"after byte {start}, line"
+            records, word = lines(_from(stream, start, chunks), start), f"after byte {start}, line"
         read = self.reader(sensor)
         for number, raw, end, cut in records:
             if end <= start and raw[:1] != b"#":
                 continue
             try:
                 if cut is Cut.TOO_LONG:
-                    raise Refused("too-long", f"it is longer than {MAX_RECORD >> 20} MiB")
+                    raise _TOO_LONG
                 event = read(raw, cut is Cut.WHOLE)
             except (Refused, ValueError, RecursionError) as fault:
+                place = f"{name} {word} {number}"
                 if cut is Cut.UNTERMINATED:
-                    fault, end = _CUT_OFF, end - len(raw)
-                yield _bad(fault, raw, f"{name} {word} {number}", end)
+                    yield _bad(_CUT_OFF, raw, place, end - len(raw))
+                else:
+                    yield _bad(fault, raw, place, end)
             else:
                 if event is not None:
                     yield EventItem(event, end)
@@ -131,6 +130,7 @@ class LogFormat(ABC):
             raise NotThatFormat(f"{name} is not {self.title}: nothing in its beginning looks like it")
 
 
+_TOO_LONG = Refused("too-long", f"it is longer than {MAX_RECORD >> 20} MiB")
 _CUT_OFF = Refused("cut-off", "the log ends in the middle of this record; it is read when the rest of it is there")
 
 
@@ -152,7 +152,7 @@ def _bad(fault: Exception, raw: bytes, place: str, end: int) -> BadItem:
 
 
 def _beginning(stream: BinaryIO) -> tuple[bytes, Iterator[bytes]]:
-    """Return the first bytes, and all pieces including them; a stream that breaks off early keeps its fault for later."""
+    """Return the first bytes, and all pieces including them; the fault of a stream that breaks off here comes last."""
     pieces = _pieces(stream)
     head = b""
     fault: NotThatFormat | None = None

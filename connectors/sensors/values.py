@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from hub.errors import Refused
@@ -13,8 +14,8 @@ FIRST_MOMENT = 365 * 86400 * SECOND
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_REMEMBERED = 65536
-_LONGEST_REMEMBERED = 256
+_REMEMBERED = 16384
+_LONGEST_REMEMBERED = 2048
 
 
 class Clock:
@@ -38,17 +39,16 @@ class Clock:
         Raises:
             Refused: ``bad-time``, or ``relative-time`` for a time before 1971.
         """
-        fraction = text[20:26]
-        six_digits = len(fraction) == 6 and fraction.isdecimal() and text[19] == "."
-        if six_digits:
-            known = self._seconds.get(text[:19] + text[26:])
-            if known is not None:
-                return known + int(fraction)
+        # A log holds many events a second: what stands around six fraction digits is read once.
+        around, fraction = text[:20] + text[26:], text[20:26]
+        known = self._seconds.get(around)
+        if known is not None and len(fraction) == 6 and fraction.isdecimal():
+            return known + int(fraction)
         moment = self._read(text)
-        if six_digits:
+        if len(fraction) == 6 and fraction.isdecimal() and text[19] == ".":
             if len(self._seconds) >= _REMEMBERED:
                 self._seconds.clear()
-            self._seconds[text[:19] + text[26:]] = moment - int(fraction)
+            self._seconds[around] = moment - int(fraction)
         return moment
 
     def _read(self, text: str) -> int:
@@ -145,6 +145,8 @@ class KnownKeys:
         return found
 
 
-def distinct(keys: list[str | None]) -> tuple[str, ...]:
+def distinct(keys: Iterable[str | None]) -> tuple[str, ...]:
     """Return what is there, in order, without repeats."""
-    return tuple(key for key in dict.fromkeys(keys) if key is not None)
+    once = dict.fromkeys(keys)
+    once.pop(None, None)
+    return tuple(once)  # type: ignore[arg-type]  # None is gone

@@ -137,17 +137,19 @@ _MORE: dict[str, tuple[Callable[[Row, KnownKeys], Keys], tuple[str, ...]]] = {
 }
 """The function of a stream, and the fields that it reads."""
 
-_ENDS = (
+_Names = tuple[tuple[str, tuple[str, ...]], ...]
+
+_ENDS: _Names = (
     ("src", ("source_h", "id.orig_h", "src", "src_addr", "tx_hosts")),
     ("dst", ("destination_h", "id.resp_h", "dst", "dst_addr", "rx_hosts")),
 )
 """Newer ICSNPP logs name who spoke (``source_h``) beside who connected (``id``); the first that is there counts."""
 
-_STATED = (
+_STATED: _Names = (
     ("src_port", ("source_p", "id.orig_p", "src_port")),
     ("dst_port", ("destination_p", "id.resp_p", "p", "dst_port")),
 )
-_NAMED = (
+_NAMED: _Names = (
     ("session", ("uid",)),
     ("service", ("service",)),
     ("signature", ("note", "sig_id")),
