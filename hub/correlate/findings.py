@@ -64,8 +64,8 @@ class Findings:
         known = self._store.get(HUB, [self._city.identity, *due])
         made = [
             indicator
-            for id, (rule, key, state) in due.items()
-            if (indicator := self._indicator(id, rule, key, state, known.get(id)))
+            for name, (rule, key, state) in due.items()
+            if (indicator := self._indicator(name, rule, key, state, known.get(name)))
         ]
         documents: list[DocumentWrite] = [done(mark) for mark in marks]
         rows = self._store.ledger({key for _, key, _ in due.values()}) if made else []

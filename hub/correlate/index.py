@@ -18,6 +18,9 @@ from hub.store.ports import Store
 PAGE: Final = 20_000
 """Keys read from the store at a time."""
 
+REMEMBERED: Final = 200_000
+"""Observables known to fall under nothing."""
+
 _BITS: Final = {"ipv4-addr": 32, "ipv6-addr": 128}
 _NAME: Final = "domain-name:"
 
@@ -29,6 +32,7 @@ class KeySet:
         self._hashes: set[int] = set()
         self._networks: dict[str, dict[int, set[int]]] = {kind: {} for kind in _BITS}
         self._names = False
+        self._clear: set[str] = set()
         self.add(keys)
 
     def __len__(self) -> int:
@@ -40,6 +44,7 @@ class KeySet:
     def add(self, keys: Iterable[str]) -> None:
         """Take in canonical keys; those that are there already change nothing."""
         hashes = self._hashes
+        self._clear.clear()
         for key in keys:
             hashes.add(hash(key))
             if key.startswith("ip") and "/" in key:
@@ -66,13 +71,21 @@ class KeySet:
             found += self._broader(key)
         return tuple(found)
 
-    def covered(self, keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
-        """Return those of the observables ``keys`` that fall under something, with what they fall under."""
+    def covered(self, keys: set[str]) -> dict[str, tuple[str, ...]]:
+        """Return those of the observables ``keys`` that fall under something, with what they fall under.
+
+        Logs repeat themselves: what fell under nothing is remembered until the set grows.
+        """
+        fresh = keys - self._clear
         covers = self.covers
-        return {key: over for key in keys if (over := covers(key))}
+        found = {key: over for key in fresh if (over := covers(key))}
+        if len(self._clear) + len(fresh) > REMEMBERED:
+            self._clear.clear()
+        self._clear |= fresh.difference(found)
+        return found
 
     def _may_have_parent(self, name: str) -> bool:
-        """Probe every ending of a name; cheap, and it also says yes to public suffixes, which `ancestors` leaves out."""
+        """Probe every ending of a name: cheap; says yes to public suffixes too, which `ancestors` leaves out."""
         hashes = self._hashes
         dot = name.find(".")
         while dot >= 0:
@@ -82,7 +95,7 @@ class KeySet:
         return False
 
     def _may_be_under(self, url: str) -> bool:
-        """Probe every cut of a URL's key and its host; like `_may_have_parent` it says yes too often, never too rarely."""
+        """Probe every cut of a URL's key and its host; says yes too often, never too rarely."""
         hashes = self._hashes
         begin = url.find("://") + 3
         end = url.find("/", begin)

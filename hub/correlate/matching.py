@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from hub.admission.warninglists import Warning, WarningLists
+from hub.admission.warninglists import Warning as ListWarning
+from hub.admission.warninglists import WarningLists
 from hub.correlate.city import SOURCE
 from hub.correlate.score import Grounds, Score, Scorer
 from hub.model.audience import TLP, Audience
@@ -58,7 +59,7 @@ class Indicator:
 
 
 class Match(NamedTuple):
-    """An indicator that an observable falls under; ``why`` is ``exact``, ``parent domain``, ``network``, …"""
+    """An indicator that an observable falls under; ``why`` is ``exact``, ``parent domain``, ``network`` and so on."""
 
     indicator: Indicator
     key: str
@@ -114,14 +115,14 @@ class Matcher:
         self._scorer = scorer
         self.warnings = lru_cache(maxsize=65_536)(self._check)
 
-    def _check(self, key: str) -> tuple[Warning, ...]:
+    def _check(self, key: str) -> tuple[ListWarning, ...]:
         return tuple(self._lists.check(Observable.from_key(key)))
 
     def refused(self, key: str) -> bool:
         """Whether a list says that this value can never be an indicator (own, reserved, top site)."""
         return any(warning.effect == "refuse" for warning in self.warnings(key))
 
-    def notes(self, keys: Iterable[str]) -> tuple[Warning, ...]:
+    def notes(self, keys: Iterable[str]) -> tuple[ListWarning, ...]:
         """Return the warnings that annotate any of these values, each label once."""
         found = {each.label: each for key in keys for each in self.warnings(key) if each.effect == "annotate"}
         return tuple(found[label] for label in sorted(found))

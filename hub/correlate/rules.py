@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -75,18 +74,19 @@ class Rule(BaseModel):
         """Microseconds that the indicator lives after it was last seen."""
         return self.indicator.valid_days * DAY
 
-    def holds(self, event: Event, sensor: Sensor) -> bool:
-        """Whether the event is one that the rule counts (its direction is judged by the caller)."""
+    def may_hold(self, kind: str, sensor: Sensor) -> bool:
+        """Whether any event of this kind from this sensor can count."""
         when = self.when
-        if when.sensor is not None and sensor.role != when.sensor:
-            return False
-        if when.kinds and event.kind not in when.kinds:
-            return False
+        return (not when.kinds or kind in when.kinds) and when.sensor in {None, sensor.role}
+
+    def holds(self, event: Event) -> bool:
+        """Whether an event of which `may_hold` says yes counts; its direction is judged by `CityRules`."""
+        when = self.when
         if when.severity is not None:
             severity = event.fields.get("severity")
             if not isinstance(severity, int) or severity > when.severity:
                 return False
-        return when.signature.lower() in str(event.fields.get("signature", "")).lower()
+        return not when.signature or when.signature.lower() in str(event.fields.get("signature", "")).lower()
 
 
 class Evidence(NamedTuple):
@@ -179,21 +179,31 @@ class CityRules:
             return source
         return source if not isinstance(target, str) or self._is_own(target) else None
 
-    def evidence(self, events: Iterable[Event], sensor: Sensor) -> dict[Evidence, list[int]]:
-        """Collect from events which rules they count for, about whom, and when."""
-        by_kind: dict[str, list[Rule]] = {}
-        found: dict[Evidence, list[int]] = {}
-        for event in events:
-            rules = by_kind.get(event.kind)
-            if rules is None:
-                rules = [
-                    rule
-                    for rule in self.rules.values()
-                    if (not rule.when.kinds or event.kind in rule.when.kinds)
-                    and rule.when.sensor in {None, sensor.role}
-                ]
-                by_kind[event.kind] = rules
-            for rule in rules:
-                if rule.holds(event, sensor) and (source := self.outside_source(event, sensor)):
-                    found.setdefault(Evidence(rule.id, source), []).append(event.time)
-        return found
+    def watch(self, sensor: Sensor) -> Watch:
+        """Begin to watch the events of a sensor."""
+        return Watch(self, sensor)
+
+
+class Watch:
+    """Collects from the events of one sensor which rules they count for, about whom, and when.
+
+    Attributes:
+        evidence: times (microseconds UTC) of the events that count, in the order in which they came.
+    """
+
+    def __init__(self, rules: CityRules, sensor: Sensor) -> None:
+        self._rules = rules
+        self._sensor = sensor
+        self._by_kind: dict[str, tuple[Rule, ...]] = {}
+        self.evidence: dict[Evidence, list[int]] = {}
+
+    def note(self, event: Event) -> None:
+        """Take in one event; most kinds interest no rule and cost one look."""
+        rules = self._by_kind.get(event.kind)
+        if rules is None:
+            rules = self._by_kind[event.kind] = tuple(
+                rule for rule in self._rules.rules.values() if rule.may_hold(event.kind, self._sensor)
+            )
+        for rule in rules:
+            if rule.holds(event) and (source := self._rules.outside_source(event, self._sensor)):
+                self.evidence.setdefault(Evidence(rule.id, source), []).append(event.time)

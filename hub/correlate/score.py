@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from hub.admission.warninglists import Warning
+from hub.admission.warninglists import Warning as ListWarning
 from hub.errors import BadSettings, NoSuchFile
 from hub.model.times import DAY
 
@@ -72,7 +72,7 @@ class Grounds:
     age: int
     others: int = 0
     count: int = 0
-    warnings: Sequence[Warning] = ()
+    warnings: Sequence[ListWarning] = ()
 
 
 class Scorer:
@@ -107,12 +107,12 @@ class Scorer:
         ]
         if grounds.others:
             points = min(grounds.others * table.corroboration_each, table.corroboration_most)
-            parts.append((f"named by {grounds.others} more independent sources", points))
+            parts.append((f"named by {grounds.others} more independent source{'s' * (grounds.others > 1)}", points))
         half_life = table.half_life_days.get(grounds.kind, table.half_life_days["default"]) * DAY
         loss = round(sum(points for _, points in parts) * (1 - 0.5 ** (max(grounds.age, 0) / half_life)))
         if loss:
             parts.append((f"{grounds.age // DAY} days old when seen", -loss))
         if steps := [step for step in table.sightings if step.count <= grounds.count]:
-            parts.append((f"seen {steps[-1].count} times or more", steps[-1].points))
-        parts += [(f"on the list {warning.label}", -warning.penalty) for warning in grounds.warnings]
+            parts.append(("seen once" if grounds.count == 1 else f"seen {grounds.count} times", steps[-1].points))
+        parts += [(warning.label, -warning.penalty) for warning in grounds.warnings]
         return Score(max(0, min(100, sum(points for _, points in parts))), tuple(parts))

@@ -117,11 +117,11 @@ class Sightings:
         moment = now()
         waiting: set[tuple[str, int]] = set()
         made: dict[tuple[TLP, tuple[str, ...]], list[dict[str, Any]]] = {}
-        for id, (indicator, day) in wanted.items():
-            before = known.get(id)
+        for name, (indicator, day) in wanted.items():
+            before = known.get(name)
             if before and not force and moment - (before.version or 0) < self._interval:
                 waiting.update((key, day) for key in indicator.observables)
-            elif objects := self._objects(id, indicator, day, before, live, moment):
+            elif objects := self._objects(name, indicator, day, before, live, moment):
                 made.setdefault(_audience(indicator, self._city), []).extend(objects)
         finished = [done(mark) for mark in marks if by_mark[mark.key] not in waiting]
         self._admit(made, finished)
@@ -243,8 +243,8 @@ def sco_of(observable: Observable) -> dict[str, Any] | None:
         made = {"type": "file", "spec_version": "2.1", "hashes": {_HASHES[algorithm]: value}}
     else:
         return None
-    id = sco_id(made)
-    return {**made, "id": id} if id else None
+    name = sco_id(made)
+    return {**made, "id": name} if name else None
 
 
 def _audience(indicator: Indicator, city: City) -> tuple[TLP, tuple[str, ...]]:

@@ -46,7 +46,7 @@ def test_covers_is_itself_and_its_ancestors(held, asked):
         above = [one, *(each.key for each in ancestors(Observable.from_key(one)))]
         assert set(index.covers(one)) == set(held) & set(above)
         assert len(set(index.covers(one))) == len(index.covers(one))
-    assert set(index.covered(asked)) == {one for one in asked if index.covers(one)}
+    assert set(index.covered(set(asked))) == {one for one in asked if index.covers(one)}
 
 
 def test_nearest_comes_first():
