@@ -46,7 +46,7 @@ def algorithm(name: str) -> str:
 
 
 def plain_name(name: str) -> str:
-    """Return a name of an algorithm as the hub spells it, without checking that there is one."""
+    """Return a name of an algorithm as the hub spells it; empty when there is none."""
     plain = _NOT_NAME.sub("", name.lower())
     return _PLAIN_NAMES.get(plain, plain)
 

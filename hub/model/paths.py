@@ -16,13 +16,13 @@ _HIVES = {
 
 def file_name(text: str) -> str:
     """Return a file name in lower case, without quotes around it; a path is kept whole."""
-    name = _unquoted(text).lower()
+    name = unquoted(text).lower()
     return _BACKSLASHES.sub(r"\\", name)
 
 
 def directory(text: str) -> str:
     r"""Return a folder in lower case without end separator; doubled (escaped) backslashes are single ones."""
-    path = _BACKSLASHES.sub(r"\\", _unquoted(text).lower())
+    path = _BACKSLASHES.sub(r"\\", unquoted(text).lower())
     shorter = path.rstrip("\\/")
     return shorter if shorter and not shorter.endswith(":") else path
 
@@ -32,13 +32,14 @@ def registry_key(text: str) -> str:
 
     ``HKLM\Software\\Evil`` becomes ``HKEY_LOCAL_MACHINE\software\evil``.
     """
-    path = _BACKSLASHES.sub(r"\\", _unquoted(text).replace("/", "\\") if "\\" not in text else _unquoted(text))
+    path = _BACKSLASHES.sub(r"\\", unquoted(text).replace("/", "\\") if "\\" not in text else unquoted(text))
     hive, slash, rest = path.strip("\\").partition("\\")
     hive = hive.removesuffix(":")
     return _HIVES.get(hive.lower(), hive.upper()) + slash + rest.lower()
 
 
-def _unquoted(text: str) -> str:
+def unquoted(text: str) -> str:
+    """Take off blanks and pairs of quotes around a text."""
     text = text.strip()
     while len(text) > 1 and text[0] == text[-1] and text[0] in "\"'`":
         text = text[1:-1].strip()

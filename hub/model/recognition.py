@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hub.model import names
+from hub.model import names, paths
 from hub.model.canonical import NotObservable, Observable, canonical
 from hub.model.defang import refang
 
@@ -59,7 +59,7 @@ _CVE = re.compile(r"CVE[-_][0-9]{4}[-_][0-9]{4,19}", re.IGNORECASE)
 _MAC = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}")
 _REGISTRY = re.compile(r"(?:HKLM|HKCU|HKCR|HKU|HKCC|HKEY_[A-Z_]+):?\\.+", re.IGNORECASE | re.DOTALL)
 _WINDOWS_PATH = re.compile(r"(?:[A-Za-z]:\\|\\\\[^\\]+\\|%[A-Za-z]+%\\).+", re.DOTALL)
-_JA3_OR_HASH_HINTS = ("file-", "certificate-", "ja3")
+_HASH_FAMILIES = ("file-", "certificate-")
 
 
 def recognise(text: str, hint: str | None = None) -> Observable:
@@ -76,14 +76,14 @@ def recognise(text: str, hint: str | None = None) -> Observable:
     Raises:
         NotObservable: nothing that the hub knows.
     """
-    text = text.strip().strip("\"'`").strip()
+    text = paths.unquoted(text)
     kind = _HINTS.get(_NOT_WORD.sub("", hint.lower())) if hint else None
     if hint and "|" in hint and "|" in text:
         return _composite(text, hint)
     if kind is not None and kind not in _NETWORK_KINDS:
-        if kind.startswith(_JA3_OR_HASH_HINTS):
-            return _hash(kind, text)
-        if not (kind == "file-name" and len(text) in _HASH_KINDS and _HEX.fullmatch(text)):
+        if kind != "file-name":
+            return _hash(kind, text) if kind.startswith(_HASH_FAMILIES) else canonical(kind, text)
+        if not (len(text) in _HASH_KINDS and _HEX.fullmatch(text)):
             return canonical(kind, text)
     return _by_value(refang(text), kind)
 
