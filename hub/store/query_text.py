@@ -38,7 +38,7 @@ _VALUE = re.compile(
 )
 _TERM = re.compile(r'"(?:[^\\"]|\\.)*"|(?:\\.|[^\s()\[\]{}:"+\-\\])(?:\\.|[^\s()\[\]{}:"\\])*', re.DOTALL)
 _OPERATORS = frozenset({"AND", "OR", "NOT", "TO"})
-_SIGN = re.compile(r"(?<![^\s(:])[+-]")
+_SIGN = re.compile(r"(?<![^\s(:+-])[+-]")
 _POSITION = re.compile(r"position (\d+)")
 
 
@@ -85,6 +85,9 @@ class QueryText:
             raise self.fault(
                 position, f"{sign} is not expected here; put values with special characters in quotes"
             ) from error
+        except (ArithmeticError, ValueError) as error:
+            weight = re.search("[~^]", self._text)
+            raise self.fault(weight and weight.start(), "~ and ^ are not offered; put the text in quotes") from error
 
     def _aside(self, match: re.Match[str]) -> str:
         """Replace the value in a run of characters without blanks, if grammar would tear it."""
@@ -98,7 +101,8 @@ class QueryText:
         core = value.removeprefix("*")
         if len(value) < 2 or len(re.findall(r"[\[({]", value)) > _MOST_DEFANGED:
             return run
-        if not (_VALUE.match(core) or _VALUE.match(refang(core)) or refang(core) != core):
+        under_field = ":" in run[:start] and ":" in value and value[0] not in "[{<>" and "\\" not in value
+        if not (under_field or _VALUE.match(core) or _VALUE.match(refang(core)) or refang(core) != core):
             return run
         if len(self._values) == MOST_TERMS:
             raise self.fault(match.start(), f"more than {MOST_TERMS} terms")

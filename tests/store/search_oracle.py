@@ -1,0 +1,63 @@
+"""What a search must find, said as plainly as possible: the oracle for every engine's search."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from hub.model.observables import Observable
+from hub.store.ports import UNVERSIONED, Draft
+from hub.store.query import And, Compare, Everything, Node, Not, Or, Prefix, Token, Under
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A draft and when the store took it."""
+
+    draft: Draft
+    date_added: int
+
+
+def finds(node: Node, stored: Stored) -> bool:
+    """Say whether a stored object answers to a tree."""
+    match node:
+        case Everything():
+            return True
+        case And(parts):
+            return all(finds(part, stored) for part in parts)
+        case Or(parts):
+            return any(finds(part, stored) for part in parts)
+        case Not(part):
+            return not finds(part, stored)
+        case Token(field, term):
+            return f"{field}={term}" in stored.draft.tokens
+        case Prefix(field, text):
+            return any(token.startswith(f"{field}={text}") for token in stored.draft.tokens)
+        case Under(key):
+            whole = Observable.from_key(key)
+            return any(_below(whole, Observable.from_key(key)) for key in stored.draft.observables)
+        case Compare(attribute, low, high):
+            number = stored.date_added if attribute == "date_added" else getattr(stored.draft, attribute)
+            if number is None or (attribute == "version" and number == UNVERSIONED):
+                return False
+            return (low is None or number >= low) and (high is None or number <= high)
+    raise AssertionError(node)
+
+
+def _below(whole: Observable, part: Observable) -> bool:
+    host = part.value
+    if part.kind == "url":
+        host = urlsplit(part.value).hostname or ""
+    elif part.kind == "email-addr":
+        host = part.value.rpartition("@")[2].strip("[]")
+    elif part.kind not in {"ipv4-addr", "ipv6-addr", "domain-name"}:
+        return False
+    if whole.kind == "domain-name":
+        return host == whole.value or host.endswith(f".{whole.value}")
+    try:
+        network = ipaddress.ip_network(host)
+    except ValueError:
+        return False
+    outer = ipaddress.ip_network(whole.value)
+    return network.version == outer.version and network.subnet_of(outer)  # type: ignore[arg-type]
