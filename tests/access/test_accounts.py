@@ -39,7 +39,7 @@ def test_names_that_would_break_something_are_refused(accounts: Accounts, name: 
 def test_the_citys_roles_are_for_the_city(accounts: Accounts) -> None:
     for role in ("analyst", "administrator"):
         with pytest.raises(BadRequest, match="city's own"):
-            accounts.add_user("eve", "water", role, PASSWORD)  # type: ignore[arg-type]
+            accounts.add_user("eve", "water", role, PASSWORD)
     with pytest.raises(NotFound):
         accounts.add_user("eve", "gas", "partner", PASSWORD)
     with pytest.raises(BadRequest, match="12 to"):

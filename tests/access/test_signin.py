@@ -42,7 +42,7 @@ def test_basic_with_a_password(signin: SignIn) -> None:
 def test_a_token_in_every_scheme(signin: SignIn, accounts: Accounts, header: str) -> None:
     token, text = accounts.add_token("leo", rights=("read",))
     principal = signin.principal(header.format(text))
-    assert (principal.user, principal.token, principal.rights) == ("leo", token.id, {"read"})
+    assert (principal.user, principal.token, principal.rights) == ("leo", token.id, frozenset(("read",)))
 
 
 @pytest.mark.parametrize("name", ["leo", "", "token"])

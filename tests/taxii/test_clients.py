@@ -12,7 +12,7 @@ from requests.exceptions import HTTPError
 from taxii2client.common import TokenAuth
 from taxii2client.v21 import ApiRoot, Collection, Server, as_pages
 
-from tests.taxii.conftest import PASSWORD, Box, Hub, indicator, versions_of
+from tests.taxii.served import PASSWORD, Box, Hub, indicator, versions_of
 
 
 def collection_at(box: Box, **credentials: Any) -> Collection:

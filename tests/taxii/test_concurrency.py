@@ -7,7 +7,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
-from tests.taxii.conftest import TAXII, Box, indicator
+from tests.taxii.served import TAXII, Box, indicator
 from tests.taxii.test_reading import LAST
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.taxii.conftest import PASSWORD, TAXII, Box, Hub, Reply, indicator
+from tests.taxii.served import PASSWORD, TAXII, Box, Hub, Reply, indicator
 
 ENDPOINTS = (
     "/taxii2/",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.taxii.conftest import TAXII, Box, Hub, indicator, versions_of
+from tests.taxii.served import TAXII, Box, Hub, indicator, versions_of
 from tests.taxii.test_protocol import assert_error
 
 MICROSECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")

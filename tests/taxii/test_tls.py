@@ -14,7 +14,7 @@ import pytest
 from cytaxii2 import cytaxii2
 from taxii2client.v21 import Server
 
-from tests.taxii.conftest import PASSWORD, indicator, prepare, start_server, stop_server
+from tests.taxii.served import PASSWORD, indicator, prepare, start_server, stop_server
 
 OPENSSL = shutil.which("openssl")
 pytestmark = pytest.mark.skipif(OPENSSL is None, reason="no openssl command to make a certificate with")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.taxii.conftest import Box, Hub, indicator, versions_of
+from tests.taxii.served import Box, Hub, indicator, versions_of
 from tests.taxii.test_protocol import assert_error
 from tests.taxii.test_reading import FIRST, LAST, MARKING, MICROSECONDS, SCO
 
@@ -192,7 +192,8 @@ def test_k20_a_bundle_in_place_of_an_envelope(box: Box) -> None:
 def test_m01_m03_m05_m06_delete(box: Box) -> None:
     one, kept = indicator(), indicator()
     versions = versions_of(one, "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z")
-    for query in ({}, {"match[version]": "all"}):
+    queries: list[dict[str, Any]] = [{}, {"match[version]": "all"}]
+    for query in queries:
         box.post(*versions, kept)
         before = box.get().headers[LAST]
         reply = box.hub.call("DELETE", f"{box.path}objects/{one['id']}/", **query)
@@ -212,10 +213,10 @@ def test_m02_delete_one_version(box: Box) -> None:
     versions = versions_of(indicator(), "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z")
     box.post(*versions)
     path = f"{box.path}objects/{versions[0]['id']}/"
-    assert_error(box.hub.call("DELETE", path, **{"match[version]": "2020-01-01T00:00:00Z"}), 404)
-    assert box.hub.call("DELETE", path, **{"match[version]": "2026-01-03T00:00:00.000Z"}).status == 200
+    assert_error(box.hub.call("DELETE", f"{path}?match[version]=2020-01-01T00:00:00Z"), 404)
+    assert box.hub.call("DELETE", f"{path}?match[version]=2026-01-03T00:00:00.000Z").status == 200
     assert box.objects(**{"match[version]": "all"}) == [versions[0]]
-    assert_error(box.hub.call("DELETE", path, **{"match[version]": "never"}), 400)
+    assert_error(box.hub.call("DELETE", f"{path}?match[version]=never"), 400)
 
 
 def test_m04_delete_of_nothing(box: Box) -> None:
