@@ -11,7 +11,7 @@ from hub.admission.warninglists import WarningLists
 from hub.correlate.city import City
 from hub.correlate.findings import Findings
 from hub.correlate.index import MatchIndex
-from hub.correlate.ingest import EventIngest
+from hub.correlate.ingest import SLICE, EventIngest
 from hub.correlate.matching import Matcher
 from hub.correlate.retrohunt import RetroHunt
 from hub.correlate.rules import CityRules
@@ -49,6 +49,7 @@ class Correlation:
         networks_known: bool,
         trust: Mapping[str, int] | None = None,
         interval: int = 5 * MINUTE,
+        slice_size: int = SLICE,
     ) -> None:
         """Load rules and tables.
 
@@ -58,6 +59,7 @@ class Correlation:
             networks_known: whether the city declared its own networks.
             trust: declared trust of each source, 0-100.
             interval: microseconds between two versions of a sighting.
+            slice_size: events in one commit.
 
         Raises:
             BadSettings, NoSuchFile: a rule or table is wrong or missing.
@@ -68,7 +70,7 @@ class Correlation:
             [folder / "city" for folder in rules], self.matcher.refused, networks_known=networks_known
         )
         self.index = MatchIndex(store)
-        self.events = EventIngest(store, self.index, self.matcher, city_rules)
+        self.events = EventIngest(store, self.index, self.matcher, city_rules, slice_size=slice_size)
         self.hunt = RetroHunt(store, self.matcher)
         self.findings = Findings(store, self.matcher, gate, city, city_rules)
         self.sightings = Sightings(store, self.matcher, gate, city, interval=interval)

@@ -55,7 +55,7 @@ def test_what_is_said_of_a_hit_names_the_outside_only(parts):
     parts.feed(ipsum())
     parts.correlation.events.run(HONEYPOT_LOG, SURICATA, HONEYPOT)
     parts.correlation.settle(force=True)
-    made = [each for type in ("sighting", "observed-data", "ipv4-addr", "indicator") for each in parts.objects(type)]
+    made = [each for kind in ("sighting", "observed-data", "ipv4-addr", "indicator") for each in parts.objects(kind)]
     assert len([each for each in made if each["type"] == "observed-data"]) >= 4
     assert not [each for each in made if re.search(r"138\.68\.3\.71|dest_ip|honeypot-2018", str(each))]
     for each in parts.objects("sighting"):
