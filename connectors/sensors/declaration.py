@@ -47,7 +47,7 @@ class Sensor(BaseModel):
     def _known_zone(cls, name: str) -> str:
         try:
             ZoneInfo(name)
-        except (OSError, ValueError):
+        except (KeyError, OSError, ValueError):
             raise ValueError(f"there is no time zone {name[:40]!r}; use a name such as Europe/Berlin") from None
         return name
 

@@ -253,8 +253,8 @@ def array_elements(chunks: Iterable[bytes], name: str) -> Iterator[Record]:
                         cut = Cut.TOO_LONG if kept or position - begin > MAX_RECORD else Cut.WHOLE
                         yield number, kept or data[begin:position], base + position, cut
                         begin, kept = None, b""
-        # A backslash at the very end waits for the character that it escapes.
-        position = len(data) - (in_text and data.endswith(b"\\"))
+        # A backslash at the very end, after the last pair, waits for the character that it escapes.
+        position = len(data) - (in_text and data.endswith(b"\\", position))
         if begin is not None and position - begin > MAX_RECORD:
             kept = kept or data[begin : begin + KEPT]
             begin = position
