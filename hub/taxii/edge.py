@@ -74,7 +74,8 @@ class Edge:
         error_id = ""
         if found.status >= 500:
             error_id = str(uuid.uuid4())
-            log.error("taxii request failed", error_id=error_id, code=found.code, exc_info=found)
+            mistake = found if isinstance(found, InternalError) else None
+            log.error("taxii request failed", error_id=error_id, code=found.code, why=found.message, exc_info=mistake)
         return error_answer(found, error_id=error_id, allow=address.route.allow if address else "")
 
     def _answer(self, environ: WSGIEnvironment, address: Address | None) -> Answer:

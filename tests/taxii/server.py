@@ -9,6 +9,7 @@ from hub.access.accounts import Accounts
 from hub.access.signin import SignIn
 from hub.admission.gate import Gate
 from hub.admission.warninglists import WarningLists
+from hub.ops.logs import configure_logs
 from hub.publish.collections import Collections
 from hub.store.sqlite.engine import SqliteStore
 from hub.taxii.asked import ApiRoot, Front
@@ -30,6 +31,7 @@ def nothing_here(environ, start_response):
     return [b"not TAXII"]
 
 
+configure_logs("error", "json")
 store = SqliteStore(DATA / "hub.db")
 collections = Collections.load([ROOT / "feeds" / "collections", DATA / "collections"])
 gate = Gate(store, WarningLists.load(ROOT / "rules", None), "city")

@@ -10,6 +10,7 @@ from typing import Any
 from wsgiref.util import setup_testing_defaults
 
 import pytest
+from structlog.testing import capture_logs
 
 from hub.access.accounts import Accounts
 from hub.access.signin import SignIn
@@ -130,11 +131,12 @@ def test_a16_faults_of_the_hub(
     for name, request in (("read_objects", (PATH,)), ("commit", (PATH, "POST", b'{"objects":[]}'))):
         with monkeypatch.context() as patched:
             patched.setattr(one.store, name, fail)
-            found, headers, body = one.call(*request)
+            with capture_logs() as logged:
+                found, headers, body = one.call(*request)
         error = json.loads(body)
+        assert [entry["error_id"] for entry in logged] == [error["error_id"]]
         assert (found, headers["Content-Type"]) == (status, TAXII)
         assert (error["http_status"], error["error_code"]) == (str(status), code)
-        assert error["error_id"]
         assert "secret" not in body.decode()
         assert headers.get("Retry-After") == ("5" if code == "store-unavailable" else None)
 
