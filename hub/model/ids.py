@@ -118,14 +118,15 @@ def _canonical_json(value: Any, name: str = "") -> str:
 
 
 def _number(value: float) -> str:
-    """Write a number as ECMAScript does (RFC 8785 section 3.2.2.3)."""
-    if value == int(value) and abs(value) < 1e21:
-        return str(int(value))
-    mantissa, e, exponent = repr(value).partition("e")
+    """Write a number as ECMAScript does (RFC 8785 section 3.2.2.3): plain from 1e-6 up to below 1e21."""
+    mantissa, e, exponent = repr(abs(value)).partition("e")
+    mantissa = mantissa.removesuffix(".0")
+    sign, digits = ("-" if value < 0 else ""), mantissa.replace(".", "")
     if not e:
-        return mantissa
+        return sign + mantissa
     power = int(exponent)
+    if 0 < power < 21:
+        return sign + digits.ljust(power + 1, "0")
     if -7 < power < 0:
-        sign, digits = ("-" if value < 0 else ""), mantissa.lstrip("-").replace(".", "")
         return f"{sign}0.{'0' * (-power - 1)}{digits}"
-    return f"{mantissa.removesuffix('.0')}e{power:+d}"
+    return f"{sign}{mantissa}e{power:+d}"
