@@ -1,4 +1,4 @@
-"""Every published log at hand is read to its end without a refused line; those that may not be shipped stand outside."""
+"""Every published log at hand is read to its end without a refused line; those not to be shipped stand outside."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 from connectors.sensors.values import Clock, KnownKeys, distinct
 from hub.errors import Refused
 
-ZONES = st.sampled_from([None, UTC, *(timezone(timedelta(minutes=minutes)) for minutes in (-570, 60, 345))])
+ZONES: st.SearchStrategy[Any] = st.sampled_from(
+    [None, UTC, *(timezone(timedelta(minutes=minutes)) for minutes in (-570, 60, 345))]
+)
 MOMENTS = st.datetimes(datetime(1971, 2, 1), datetime(2200, 1, 1), timezones=ZONES)
 
 
