@@ -12,6 +12,7 @@ from hub.model.audience import Audience
 from hub.model.observables import index_key
 from hub.store.ports import Change, Head, SearchPage, SearchQuery
 from hub.store.sqlite.names import Names
+from hub.store.sqlite.search import select
 from hub.store.sqlite.sight import Sight
 
 _COLUMNS = (
@@ -110,14 +111,8 @@ class Objects:
         Raises:
             BadQuery: it takes too many steps.
         """
-        from hub.store.sqlite.search import compile as compile_tree
-
-        condition, parameters = compile_tree(query.tree)
+        sql, parameters = select(query.tree, _COLUMNS, sight.newest("c"))
         before = 2**63 - 1 if query.before is None else query.before
-        sql = (
-            f"SELECT {_COLUMNS} FROM changes AS c WHERE ({condition}) AND c.position < ?{sight.newest('c')}"
-            " ORDER BY c.position DESC LIMIT ?"
-        )
         steps = 0
 
         def spent() -> bool:

@@ -1,0 +1,274 @@
+"""Writers and readers of one store in processes of their own, killed at random moments; and what must hold afterwards.
+
+Run as ``python -m tests.store.crash FILE KILLS SEED``; prints the violations as a JSON list. The program has one thread and
+forks, so that a killed process is replaced within milliseconds. Every process reports by single lines on a pipe:
+what it reports, it had; a line cut off by the kill counts as not reported.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hub.errors import HubError
+from hub.store.ports import (
+    HUB,
+    Batch,
+    DocumentWrite,
+    Draft,
+    LedgerCount,
+    LedgerKey,
+    PageQuery,
+    Versions,
+    Withdrawal,
+)
+from hub.store.sqlite import connections
+from hub.store.sqlite.engine import SqliteStore
+from tests.contract.drafts import AUDIENCES, OPEN, STRANGER, draft, objects
+
+WRITERS = 3
+LONGEST_LIFE = 0.05
+"""Seconds that a process may live before it is killed; often it gets no further than opening the store."""
+EVERY = Versions(all=True)
+
+
+@dataclass
+class Evidence:
+    """What the processes reported, and what the store says in the end."""
+
+    acknowledged: list[tuple[str, int, int, int]] = field(default_factory=list)  # id, version, position, date_added
+    log: list[tuple[int, int, str, str, int | None, str]] = field(default_factory=list)  # …, action, id, version, owner
+    polled: dict[str, list[tuple[str, int]]] = field(default_factory=dict)  # by poller: id, version in order of arrival
+    cursors: dict[str, int] = field(default_factory=dict)  # by writer: batches that it finished, as its document says
+    counted: dict[str, int] = field(default_factory=dict)  # by writer: the same, as the ledger says
+    faults: list[str] = field(default_factory=list)
+
+
+def batch_of(writer: str, number: int) -> list[Draft]:
+    """Return what a writer's batch holds: new objects for different audiences and a new version of an old one."""
+    new = [
+        draft(f"indicator--{writer}-{number}-{part}", 1, audience=AUDIENCES[(number + part) % 3])
+        for part in range(1 + number % 4)
+    ]
+    return [*new, draft(f"sighting--{writer}", number)]
+
+
+def withdrawn_by(writer: str, number: int) -> list[Withdrawal]:
+    """Return what the batch takes back: now and then the first object of an older batch."""
+    return [Withdrawal("a", f"indicator--{writer}-{number - 3}-0")] if number % 5 == 4 else []
+
+
+def violations(evidence: Evidence) -> list[str]:
+    """Return a sentence for each promise that was broken (DESIGN section 4, invariants 1 to 3)."""
+    found = list(evidence.faults)
+    puts = [(position, date, id_, version) for position, date, action, id_, version, _ in evidence.log if action == "put"]
+    withdrawn = {id_ for _, _, action, id_, _, _ in evidence.log if action == "withdraw"}
+    positions = [entry[0] for entry in evidence.log]
+    dates = [entry[1] for entry in evidence.log]
+    if any(later <= earlier for earlier, later in zip(positions, positions[1:], strict=False)):
+        found.append("positions do not rise")
+    if any(later <= earlier for earlier, later in zip(dates, dates[1:], strict=False)):
+        found.append("dates do not rise")
+    if len({(id_, version) for _, _, id_, version in puts}) != len(puts):
+        found.append("a version is there twice")
+    stored = {(id_, version): (position, date) for position, date, id_, version in puts}
+    for id_, version, position, date in evidence.acknowledged:
+        if id_ not in withdrawn and stored.get((id_, version)) != (position, date):
+            found.append(f"acknowledged {id_} version {version} at {position} is not there")
+    found += _broken_batches(evidence, set(stored), withdrawn)
+    entitled = [(id_, version) for _, _, action, id_, version, label in evidence.log if action == "put" and label == OPEN.label]
+    for poller, seen in evidence.polled.items():
+        if len(set(seen)) != len(seen):
+            found.append(f"{poller} got an object twice")
+        if [one for one in seen if one[0] not in withdrawn] != entitled:
+            found.append(f"{poller} did not get exactly what it was entitled to, in order")
+    return found
+
+
+def _broken_batches(evidence: Evidence, stored: set[tuple[str, int]], withdrawn: set[str]) -> Iterable[str]:
+    """A batch is there with all its parts, or not at all."""
+    for writer, last in evidence.cursors.items():
+        if evidence.counted.get(writer, 0) != last:
+            yield f"{writer} counted {evidence.counted.get(writer, 0)} batches in the ledger but finished {last}"
+        for number in range(1, last + 3):
+            there = [(one.id, one.version) in stored or one.id in withdrawn for one in batch_of(writer, number)]
+            if there != [number <= last] * len(there):
+                yield f"batch {number} of {writer} is there in part, or against its cursor"
+
+
+def _report(pipe: int, value: object) -> None:
+    os.write(pipe, json.dumps(value).encode() + b"\n")
+
+
+def write(path: Path, writer: str, pipe: int) -> None:
+    """Commit batch after batch, each with the writer's cursor and a count in the ledger, until killed."""
+    store = SqliteStore(path)
+    cursor = store.document("cursor", writer)
+    number, version = (int(cursor.value), cursor.version) if cursor else (0, 0)
+    if number:
+        # The last batch may or may not have been acknowledged; giving it again must change nothing.
+        again = store.commit(Batch(batch_of(writer, number)))
+        if any(outcome.result != "unchanged" for outcome in again):
+            _report(pipe, {"fault": f"batch {number} of {writer} was stored twice"})
+    while True:
+        number += 1
+        drafts = batch_of(writer, number)
+        outcomes = store.commit(
+            Batch(
+                drafts,
+                withdrawn_by(writer, number),
+                {LedgerKey(f"domain-name:{writer}.example", "test", 1): LedgerCount(1, number, number)},
+                {},
+                [DocumentWrite("cursor", writer, str(number).encode(), expect=version)],
+            )
+        )
+        kept = store.document("cursor", writer)
+        version = kept.version if kept else -1
+        _report(pipe, {"stored": [(one.id, one.version, *rest) for one, (_, *rest) in zip(drafts, outcomes, strict=True)]})
+
+
+def poll(path: Path, by: str, start: dict[str, Any], pipe: int, last_round: bool) -> None:
+    """Pull page after page as a stranger, by ``next`` or by ``added_after``; each line holds a page and where to go on."""
+    store = SqliteStore(path)
+    place = start
+    while True:
+        page = store.read_objects(STRANGER, PageQuery("a", **place, versions=EVERY, limit=7))
+        if page.count:
+            place = {"after": page.last} if by == "next" else {"added_after": page.last_added}
+            _report(pipe, {"place": place, "seen": objects(page.joined)})
+        elif last_round:
+            os._exit(0)
+
+
+class Process:
+    """A forked process, what it has reported, and how to make another like it."""
+
+    def __init__(self, run: Callable[[int], None]) -> None:
+        reader, writer = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                os.close(reader)
+                run(writer)
+            except HubError as error:
+                _report(writer, {"fault": f"{error} {error.__cause__}"})
+            finally:
+                os._exit(1)
+        os.close(writer)
+        self.pipe = reader
+        self.dies = time.monotonic() + random.random() * LONGEST_LIFE
+        self._rest = b""
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return what was reported since the last call; waits for more, or for the end of the process."""
+        self._rest += (piece := os.read(self.pipe, 1 << 20))
+        *lines, self._rest = self._rest.split(b"\n")
+        self.ended = not piece
+        return [json.loads(line) for line in lines]
+
+    def kill(self) -> list[dict[str, Any]]:
+        """Kill it, return its last lines."""
+        os.kill(self.pid, signal.SIGKILL)
+        lines = self.finish()
+        return lines if os.WIFSIGNALED(self.status) else [*lines, {"fault": "a process ended before it was killed"}]
+
+    def finish(self) -> list[dict[str, Any]]:
+        """Wait for its end, return its last lines."""
+        lines = []
+        self.ended = False
+        while not self.ended:
+            lines += self.lines()
+        _, self.status = os.waitpid(self.pid, 0)
+        os.close(self.pipe)
+        return lines
+
+
+class Trial:
+    """Runs writers and pollers, kills them, and collects the evidence."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.evidence = Evidence(polled={"next": [], "added_after": []})
+        self._places: dict[str, dict[str, Any]] = {by: {} for by in self.evidence.polled}
+        self._names = [f"w{number}" for number in range(WRITERS)] + list(self.evidence.polled)
+
+    def _start(self, name: str, last_round: bool = False) -> Process:
+        if name in self._places:
+            return Process(lambda pipe: poll(self._path, name, self._places[name], pipe, last_round))
+        return Process(lambda pipe: write(self._path, name, pipe))
+
+    def _take(self, name: str, lines: list[dict[str, Any]]) -> None:
+        for line in lines:
+            if "fault" in line:
+                self.evidence.faults.append(line["fault"])
+            elif "stored" in line:
+                self.evidence.acknowledged += [tuple(one) for one in line["stored"]]
+            else:
+                self._places[name] = line["place"]
+                self.evidence.polled[name] += [tuple(one) for one in line["seen"]]
+
+    def run(self, kills: int) -> Evidence:
+        """Kill that many processes at random moments, then let the pollers read to the end."""
+        running = {name: self._start(name) for name in self._names}
+        while kills > 0:
+            wait = max(0.0, min(process.dies for process in running.values()) - time.monotonic())
+            pipes = {process.pipe: name for name, process in running.items()}
+            for pipe in select.select(list(pipes), [], [], wait)[0]:
+                self._take(pipes[pipe], running[pipes[pipe]].lines())
+            for name, process in running.items():
+                if process.dies <= time.monotonic():
+                    self._take(name, process.kill())
+                    running[name] = self._start(name)
+                    kills -= 1
+        for name, process in running.items():
+            self._take(name, process.kill())
+        for name in self._places:
+            self._take(name, self._start(name, last_round=True).finish())
+        self._read_truth()
+        return self.evidence
+
+    def _read_truth(self) -> None:
+        store = SqliteStore(self._path)
+        evidence = self.evidence
+        while changes := store.read_log(evidence.log[-1][0] if evidence.log else 0, 500):
+            evidence.log += [(c.position, c.date_added, c.action, c.id, c.version, c.audience.label) for c in changes]
+        for name in self._names[:WRITERS]:
+            cursor = store.document("cursor", name)
+            evidence.cursors[name] = int(cursor.value) if cursor else 0
+            rows = store.ledger([f"domain-name:{name}.example"])
+            evidence.counted[name] = sum(row.total.number for row in rows)
+        evidence.faults += store.verify()
+        if store.get(HUB, ["nothing"]):
+            evidence.faults.append("an object that never was is there")
+        store.close()
+
+
+def main(path: str, kills: str, seed: str) -> None:
+    """Run one trial and print what was broken, and how much was done."""
+    random.seed(int(seed))
+    # Checkpoints after nearly every commit: the moment at which a kill could tear the file itself.
+    connections.CHECKPOINT_PAGES = 8
+    trial = Trial(Path(path))
+    evidence = trial.run(int(kills))
+    sys.stdout.write(
+        json.dumps(
+            {
+                "violations": violations(evidence),
+                "acknowledged": len(evidence.acknowledged),
+                "polled": {by: len(seen) for by, seen in evidence.polled.items()},
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
