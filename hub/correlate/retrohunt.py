@@ -84,7 +84,7 @@ class RetroHunt:
 
 def unmatched(store: Store, *, page: int = 500) -> Iterator[Change]:
     """Yield the live indicators that are stored but never matched, because no single value decides them."""
-    query = SearchQuery(parse("type:indicator AND match:no"), limit=page)
+    query = SearchQuery(parse("type:indicator AND match:no AND revoked:no"), limit=page)
     while True:
         found = store.search(HUB, query)
         yield from found.changes

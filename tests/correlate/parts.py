@@ -14,7 +14,7 @@ from hub.admission.warninglists import WarningLists
 from hub.correlate.city import City, Sensor
 from hub.correlate.engine import Correlation
 from hub.model.audience import TLP
-from hub.model.items import IndicatorItem
+from hub.model.items import IndicatorItem, StixItem
 from hub.store.ports import HUB, Change
 from hub.store.sqlite.engine import SqliteStore
 
@@ -46,6 +46,11 @@ class Parts:
         origin = Origin(source, source.partition(":")[2], ("partner-indicators",), marking)
         for start in range(0, len(items), 1000):
             self.gate.admit(items[start : start + 1000], origin)
+
+    def admit(self, made: dict[str, Any]) -> None:
+        """Store one STIX object of a partner."""
+        origin = Origin("feed:ipsum", "ipsum", ("partner-indicators",), TLP.CLEAR)
+        self.gate.admit([StixItem(json.dumps(made).encode(), "object")], origin)
 
     def objects(self, type: str) -> list[dict[str, Any]]:
         """Return the latest version of every object of a type."""

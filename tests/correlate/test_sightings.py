@@ -177,3 +177,57 @@ def test_evidence_is_a_stix_object_with_its_own_id(key, type):
     made = sco_of(Observable.from_key(key))
     assert (made and made["type"]) == type
     assert made is None or made["id"].startswith(f"{type}--")
+
+
+def test_compound_patterns_are_listed_as_not_matched(parts):
+    from hub.correlate.retrohunt import unmatched
+
+    parts.feed(["203.0.113.50"])
+    compound = "[ipv4-addr:value = '203.0.113.51'] FOLLOWEDBY [domain-name:value = 'evil.example']"
+    parts.admit(
+        {
+            "type": "indicator",
+            "spec_version": "2.1",
+            "id": "indicator--11111111-1111-4111-8111-111111111111",
+            "created": "2026-03-01T00:00:00.000Z",
+            "modified": "2026-03-01T00:00:00.000Z",
+            "pattern": compound,
+            "pattern_type": "stix",
+            "valid_from": "2026-03-01T00:00:00Z",
+        }
+    )
+    read(parts, alert("203.0.113.51"))
+    settle(parts)
+    assert parts.sighted() == {}
+    assert [change.id for change in unmatched(parts.store)] == ["indicator--11111111-1111-4111-8111-111111111111"]
+
+
+def test_a_revoked_indicator_is_hit_no_more(parts):
+    parts.feed(["203.0.113.50"], seen=MARCH)
+    (indicator,) = parts.objects("indicator")
+    parts.admit({**indicator, "modified": "2026-03-01T00:00:01.000Z", "revoked": True})
+    assert read(parts, alert("203.0.113.50")).hits == 0
+    settle(parts)
+    assert parts.sighted() == {}
+
+
+def test_any_hash_of_a_file_is_a_hit_and_counts_once(parts):
+    md5, sha256 = "a" * 32, "b" * 64
+    parts.admit(
+        {
+            "type": "indicator",
+            "spec_version": "2.1",
+            "id": "indicator--11111111-1111-4111-8111-111111111111",
+            "created": "2026-03-01T00:00:00.000Z",
+            "modified": "2026-03-01T00:00:00.000Z",
+            "pattern": f"[file:hashes.MD5 = '{md5}' OR file:hashes.'SHA-256' = '{sha256}']",
+            "pattern_type": "stix",
+            "valid_from": "2026-03-01T00:00:00Z",
+        }
+    )
+    file = {"event_type": "fileinfo", "fileinfo": {"md5": md5, "sha256": sha256}}
+    read(parts, alert("192.0.2.8", **file), alert("192.0.2.8", second=1, **file))
+    settle(parts)
+    ((sighting,),) = parts.sighted().values()
+    assert sighting["count"] == 2
+    assert len(parts.objects("file")) == 2
