@@ -141,6 +141,14 @@ def load_settings(**given: Any) -> Settings:
         raise BadSettings(f"the settings file {file.name if file else FILE_NAME} cannot be read") from None
 
 
+def export_settings(settings: Settings) -> None:
+    """Put what was given on the command line into the environment, for processes started from here."""
+    for name in settings.model_fields_set:
+        value = getattr(settings, name)
+        if isinstance(value, str | int | Path | bool):
+            os.environ[f"{PREFIX}{name.upper()}"] = str(value.resolve() if isinstance(value, Path) else value)
+
+
 def _fault(location: tuple[int | str, ...], kind: str, message: str) -> str:
     name = ".".join(str(part) for part in location)
     return f"unknown setting {name!r}" if kind == "extra_forbidden" else f"setting {name!r}: {message}"

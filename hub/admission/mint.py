@@ -1,0 +1,96 @@
+"""Values from lists become indicators of their source: one id for one value, stable times, an end to each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from hub.model.ids import derived_id
+from hub.model.items import IndicatorItem
+from hub.model.markings import MARKING_ID
+from hub.model.observables import Observable, recognise
+from hub.model.patterns import pattern_for
+from hub.model.times import DAY, format_timestamp, parse_timestamp
+
+LIFE = 30 * DAY
+"""How long a value stays valid when neither its source nor its feed's declaration says so."""
+
+_MOST = {"name": 200, "description": 4000}
+
+
+def read_value(item: IndicatorItem) -> Observable:
+    """Return what a list's value is, refanged and canonical.
+
+    Raises:
+        NotObservable: it is nothing that can be looked for.
+    """
+    return recognise(item.value, item.hint or None)
+
+
+def indicator_id(source: str, observable: Observable) -> str:
+    """Return the id of the indicator that a source has for a value."""
+    return derived_id("indicator", source, observable.key)
+
+
+def mint(
+    item: IndicatorItem,
+    observable: Observable,
+    *,
+    source: str,
+    trust: int,
+    created_by: str | None,
+    before: dict[str, Any] | None,
+    now: int,
+) -> bytes | None:
+    """Make the STIX 2.1 indicator of a list's value, or None when the stored version says it all.
+
+    Args:
+        item: the value as the source gave it. observable: what it is. source: by account. trust: 0-100.
+        created_by: the source's identity. before: the stored version, parsed. now: microseconds UTC.
+
+    A value that is seen again gets a new version only when less than half of its life is left, so that a list that
+    is read every hour does not make every value new every hour.
+    """
+    start = item.seen if item.seen is not None else now
+    until = item.valid_until if item.valid_until is not None else max(start, now) + LIFE
+    if until <= start:
+        until = start + DAY
+    created = start
+    if before is not None:
+        known_until = parse_timestamp(before["valid_until"]) if "valid_until" in before else 0
+        life = until - parse_timestamp(before["valid_from"])
+        if until - known_until < min(max(life, DAY), LIFE) // 2:
+            return None
+        created = parse_timestamp(before["created"])
+        start = min(start, parse_timestamp(before["valid_from"]))
+        modified = max(now, parse_timestamp(before["modified"]) + 1000)
+    else:
+        modified = created
+    document: dict[str, Any] = {
+        "type": "indicator",
+        "spec_version": "2.1",
+        "id": indicator_id(source, observable),
+        "created": format_timestamp(created, 3),
+        "modified": format_timestamp(modified, 3),
+        "name": observable.value[: _MOST["name"]],
+        "indicator_types": [item.kind],
+        "pattern": pattern_for(observable),
+        "pattern_type": "stix",
+        "valid_from": format_timestamp(start, 3),
+        "valid_until": format_timestamp(until, 3),
+        "confidence": trust if item.confidence is None else item.confidence,
+    }
+    if created_by is not None:
+        document["created_by_ref"] = created_by
+    if item.description:
+        document["description"] = item.description[: _MOST["description"]]
+    if item.labels:
+        document["labels"] = list(dict.fromkeys(item.labels))
+    if item.references:
+        document["external_references"] = [
+            {"source_name": source.partition(":")[2] or source, "url": reference} for reference in item.references
+        ]
+    if item.marking is not None:
+        document["object_marking_refs"] = [MARKING_ID[item.marking]]
+    return orjson.dumps(document)

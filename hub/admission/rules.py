@@ -1,0 +1,105 @@
+"""What the schemas cannot say: order of times, types of references, selectors, pattern text, sane values.
+
+The source of each rule is STIX 2.1; the section stands beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hub.errors import Refused
+from hub.model.observables import NotObservable, canonical
+from hub.model.patterns import Pattern, PatternRefused, read_pattern
+from hub.model.stix import COMMON_REFERENCES, REFERENCES
+from hub.model.times import parse_timestamp
+
+_ORDERED = (
+    ("created", "modified", False),  # section 3.2
+    ("valid_from", "valid_until", True),  # section 4.7
+    ("first_seen", "last_seen", False),  # sections 4.2, 4.8, 4.11, 5.2
+    ("first_observed", "last_observed", False),  # section 4.14
+    ("start_time", "stop_time", True),  # section 5.1
+    ("analysis_started", "analysis_ended", False),  # section 4.12
+)
+"""Pairs of times: the second may not be before the first; with True not equal either."""
+
+_VALUED = frozenset({"ipv4-addr", "ipv6-addr", "domain-name", "url", "email-addr", "mac-addr"})
+
+
+def check_rules(obj: Mapping[str, Any]) -> Pattern | None:
+    """Check an object that the schema accepts; return its pattern as read, if it is a STIX indicator.
+
+    Raises:
+        Refused: ``time``, ``time-order``, ``reference-type``, ``selector``, ``pattern`` or ``value``.
+    """
+    _check_times(obj)
+    kind = obj["type"]
+    for name, types in COMMON_REFERENCES.items():
+        if name in obj:
+            _check_reference(name, obj[name], types)
+    for name, value in obj.items():
+        if name.endswith(("_ref", "_refs")) and (kind, name) in REFERENCES:
+            _check_reference(name, value, REFERENCES[kind, name])
+    if "granular_markings" in obj:
+        _check_selectors(obj)
+    if kind in _VALUED:
+        _check_value(kind, obj["value"])
+    if kind == "indicator" and obj.get("pattern_type") == "stix":
+        try:
+            return read_pattern(obj["pattern"])
+        except PatternRefused as fault:
+            raise Refused("pattern", f"the pattern cannot be read: {fault}", place="/pattern") from None
+    return None
+
+
+def _check_times(obj: Mapping[str, Any]) -> None:
+    for earlier, later, strictly in _ORDERED:
+        if later not in obj and earlier not in obj:
+            continue
+        begin, end = _time(obj, earlier), _time(obj, later)
+        if begin is not None and end is not None and (end < begin or (strictly and end == begin)):
+            raise Refused("time-order", f"{later} is not after {earlier}", place=f"/{later}")
+
+
+def _time(obj: Mapping[str, Any], name: str) -> int | None:
+    text = obj.get(name)
+    if not isinstance(text, str):
+        return None
+    try:
+        return parse_timestamp(text)
+    except ValueError as fault:
+        raise Refused("time", f"{name}: {fault}", place=f"/{name}") from None
+
+
+def _check_reference(name: str, value: Any, types: frozenset[str]) -> None:
+    for number, target in enumerate(value if isinstance(value, list) else [value]):
+        if not isinstance(target, str) or target.partition("--")[0] not in types:
+            place = f"/{name}/{number}" if isinstance(value, list) else f"/{name}"
+            raise Refused("reference-type", f"{name} must point to {' or '.join(sorted(types))}", place=place)
+
+
+def _check_selectors(obj: Mapping[str, Any]) -> None:
+    for number, marking in enumerate(obj["granular_markings"]):
+        for selector in marking.get("selectors", ()):
+            if not _exists(obj, selector.split(".")):
+                place = f"/granular_markings/{number}/selectors"
+                raise Refused("selector", f"the selector {selector[:100]} names nothing in the object", place=place)
+
+
+def _exists(value: Any, path: list[str]) -> bool:
+    for part in path:
+        if isinstance(value, Mapping) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and part.startswith("[") and part[1:-1].isdigit() and int(part[1:-1]) < len(value):
+            value = value[int(part[1:-1])]
+        else:
+            return False
+    return True
+
+
+def _check_value(kind: str, text: str) -> None:
+    try:
+        canonical(kind, text)
+    except NotObservable as fault:
+        raise Refused("value", f"value is no {kind}: {fault}", place="/value") from None

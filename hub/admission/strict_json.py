@@ -1,0 +1,91 @@
+"""One object from untrusted bytes: strict JSON (RFC 8259, RFC 7493) within bounds, its own bytes kept.
+
+What is refused: duplicate names, NaN and Infinity, lone surrogates, NUL, numbers that a double cannot hold, too much
+depth or size. What is kept: the bytes as written, less the blanks between tokens, so that number spelling, escapes
+and the order of names survive.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import orjson
+
+from hub.errors import Refused
+
+MAX_BYTES = 1 << 20
+"""Bytes of one object."""
+MAX_DEPTH = 64
+"""Levels of nesting of one object."""
+EXACT = 2**53 - 1
+"""Integers beyond this are not exact everywhere (RFC 7493 section 2.2)."""
+
+_BLANKS = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
+_LONG_NUMBER = re.compile(rb"[0-9]{16}")
+
+
+def parse_object(raw: bytes) -> tuple[dict[str, Any], bytes]:
+    """Return an object and the bytes to keep of it.
+
+    Raises:
+        Refused: ``too-large``, ``too-deep``, ``bad-json``, ``not-an-object``, ``duplicate-name``, ``bad-number``,
+            ``bad-text``.
+    """
+    if len(raw) > MAX_BYTES:
+        raise Refused("too-large", f"the object has {len(raw)} bytes; at most {MAX_BYTES} are taken")
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
+        raise Refused("too-deep", f"the object is nested more than {MAX_DEPTH} levels deep")
+    try:
+        found = orjson.loads(raw)
+    except orjson.JSONDecodeError as fault:
+        raise Refused("bad-json", f"not JSON: {fault.msg}", place=f"line {fault.lineno} column {fault.colno}") from None
+    if not isinstance(found, dict):
+        raise Refused("not-an-object", f"a STIX object is a JSON object, not {_kind(found)}")
+    if b"\\u0000" in raw and "\0" in json.dumps(found, ensure_ascii=False).replace("\\u0000", "\0"):
+        raise Refused("bad-text", "a text holds the character NUL")
+    if _LONG_NUMBER.search(raw):
+        _check_numbers(found, "")
+    if orjson.dumps(found) == raw:
+        return found, raw
+    # Something is spelled otherwise than we would: only now can a name be there twice.
+    _check_names(raw)
+    return found, _BLANKS.sub(rb"\1", raw)
+
+
+def _depth(raw: bytes) -> int:
+    depth = deepest = 0
+    for mark in re.finditer(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', raw):
+        if mark[0] in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif mark[0] in b"]}":
+            depth -= 1
+    return deepest
+
+
+def _check_names(raw: bytes) -> None:
+    def once(pairs: list[tuple[str, Any]]) -> None:
+        names = [name for name, _ in pairs]
+        if len(set(names)) != len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise Refused("duplicate-name", f"the name {twice[:60]!r} stands twice in one object")
+
+    json.loads(raw, object_pairs_hook=once)
+
+
+def _check_numbers(value: Any, place: str) -> None:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            _check_numbers(item, f"{place}/{name}")
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            _check_numbers(item, f"{place}/{number}")
+    elif isinstance(value, int) and not -EXACT <= value <= EXACT:
+        raise Refused("bad-number", f"the integer {value} is outside plus or minus 2^53-1", place=place)
+
+
+def _kind(value: Any) -> str:
+    names = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")

@@ -1,0 +1,295 @@
+"""The composition root: builds a whole hub from settings. The only place that knows everything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from connectors.contract import Item
+from connectors.feeds import Feed, load_feeds
+from connectors.http import Http
+from connectors.runner import FeedRecord, FeedStatus, Progress, run
+from hub.access.accounts import Accounts
+from hub.access.signin import SignIn
+from hub.admission.gate import Gate, Origin, Receipt
+from hub.admission.quarantine import Quarantine
+from hub.admission.warninglists import WarningLists
+from hub.correlate.city import City
+from hub.correlate.engine import Correlation
+from hub.errors import HubError, NoSuchFile, NotFound
+from hub.model import times
+from hub.model.ids import derived_id
+from hub.ops.probes import Probes
+from hub.ops.logs import configure_logs
+from hub.ops.serving import serve, stop_on_signals
+from hub.ops.worker import Job, run_jobs
+from hub.publish.collections import Collections
+from hub.settings import Settings, export_settings, load_settings
+from hub.store.ports import Batch, DocumentWrite, Store
+from hub.store.sqlite.engine import SqliteStore
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+SHIPPED = Path(__file__).resolve().parents[1]
+"""Where the declarations that come with the hub lie: ``feeds/`` and ``rules/``."""
+
+_FEED = "feed"
+_FEED_SWITCH = "feed-switch"
+
+
+class FeedRecords:
+    """The feeds' records, one control document each, and the administrator's switches."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def load(self, feed: str) -> FeedRecord:
+        """Return the record of a feed, an empty one if it never ran."""
+        document = self._store.document(_FEED, feed)
+        return FeedRecord() if document is None else FeedRecord.model_validate_json(document.value)
+
+    def save(self, feed: str, record: FeedRecord) -> None:
+        """Replace the record of a feed."""
+        self._store.commit(Batch(documents=[self.write(feed, record)]))
+
+    def write(self, feed: str, record: FeedRecord) -> DocumentWrite:
+        """Return the write that saves a record, to go into the commit of the feed's items."""
+        return DocumentWrite(_FEED, feed, record.model_dump_json().encode())
+
+    def enabled(self, feed: Feed) -> bool:
+        """Say whether a feed is fetched: the administrator's switch, else the declaration."""
+        switch = self._store.document(_FEED_SWITCH, feed.name)
+        return feed.enabled if switch is None else switch.value == b"on"
+
+    def switch(self, feed: Feed, on: bool) -> None:  # noqa: FBT001 - a switch has two positions
+        """Turn a feed on or off."""
+        write = DocumentWrite(_FEED_SWITCH, feed.name, b"on" if on else b"off")
+        self._store.commit(Batch(documents=[write]))
+
+
+@dataclass(frozen=True)
+class Hub:
+    """A whole hub over one store. Made by `open_hub`; `close` it."""
+
+    settings: Settings
+    store: Store
+    accounts: Accounts
+    collections: Collections
+    warning_lists: WarningLists
+    gate: Gate
+    quarantine: Quarantine
+    correlation: Correlation
+    feeds: dict[str, Feed]
+    records: FeedRecords
+
+    def close(self) -> None:
+        """Give back what is held."""
+        self.store.close()
+
+    def feed(self, name: str) -> Feed:
+        """Return a declared feed.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        if name not in self.feeds:
+            raise NotFound(f"there is no feed {name}; `threathub feed list` shows all")
+        return self.feeds[name]
+
+    def run_feed(
+        self, feed: Feed, progress: Progress = lambda counts: None, *, secrets: Mapping[str, str] | None = None
+    ) -> FeedStatus:
+        """Fetch a feed once, now; ``secrets`` replaces the settings' own."""
+        if secrets is None:
+            secrets = {name: secret.get_secret_value() for name, secret in self.settings.feed_secrets.items()}
+        connector, _ = feed.parts()
+        http = Http(feed.allow_networks, feed.certificate_authorities, secrets=secrets.__getitem__)
+        return run(feed, connector, self, self.records, http, times.now, progress, _report)
+
+    def admit(self, items: Sequence[Item], feed: Feed, record: FeedRecord) -> Receipt:
+        """Take a feed's items through the gate, with its record in the same commit (`connectors.runner.Intake`)."""
+        return self.gate.admit(items, feed_origin(feed), [self.records.write(feed.name, record)])
+
+    def run_due_feeds(self) -> bool:
+        """Fetch every enabled feed whose time has come; return whether there was one."""
+        ran = False
+        for feed in self.feeds.values():
+            due = self.records.load(feed.name).status.next_due
+            if self.records.enabled(feed) and (due is None or due <= times.now()):
+                self.run_feed(feed)
+                ran = True
+        return ran
+
+    def jobs(self) -> list[Job]:
+        """Return the background work of this hub."""
+        return [
+            Job("feeds", 5 * times.SECOND, self.run_due_feeds),
+            Job("correlation", times.SECOND, self._settle),
+        ]
+
+    def _settle(self) -> bool:
+        settled = self.correlation.settle()
+        return bool(settled.hunted or settled.indicators or settled.sightings)
+
+    def application(self) -> WSGIApplication:
+        """Return the web application: TAXII, probes, and the signpost at ``/``."""
+        from hub.taxii.asked import ApiRoot, Front
+        from hub.taxii.wsgi import taxii_application
+
+        settings = self.settings
+        front = Front(
+            title=settings.title,
+            contact=settings.contact,
+            api_roots=(ApiRoot("hub", settings.title),),
+            page_size=settings.page_size,
+            max_body=settings.max_body,
+        )
+        probes = Probes(self.store, settings.title, self.feed_failures)
+        return taxii_application(front, self.collections, self.store, self.gate, SignIn(self.accounts), probes)
+
+    def feed_failures(self) -> dict[str, int]:
+        """Return how often each enabled feed failed in a row."""
+        return {
+            name: self.records.load(name).status.consecutive_failures
+            for name, feed in self.feeds.items()
+            if self.records.enabled(feed)
+        }
+
+
+def feed_origin(feed: Feed) -> Origin:
+    """Return what admission must know of a feed."""
+    return Origin(
+        source=f"feed:{feed.name}",
+        organisation=feed.organisation,
+        collections=feed.collections,
+        marking=feed.marking,
+        groups=feed.groups,
+        trust=feed.trust,
+        created_by=feed.created_by,
+        keep_2_0=feed.keep_2_0,
+        redistribute=feed.redistribute,
+    )
+
+
+def open_hub(settings: Settings, *, create: bool = False) -> Hub:
+    """Open the hub of a data folder.
+
+    Args:
+        settings: where it is and how it behaves. create: make the folder and the store if they are not there.
+
+    Raises:
+        NoSuchFile: there is no hub in that folder (and ``create`` is off), or a declared file is missing.
+        BadSettings: a declaration is wrong.
+        StoreUnavailable, StoreCorrupt, StoreVersion: the store cannot be used.
+    """
+    path = settings.store_path
+    if create:
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    elif not path.is_file():
+        raise NoSuchFile(f"there is no hub in {settings.data}: make one with `threathub init --data {settings.data}`")
+    feeds = load_feeds(_folders("feeds", "sources", settings.feeds))
+    collections = Collections.load(_folders("feeds", "collections", settings.feeds))
+    rules = [SHIPPED / "rules", *([settings.rules] if settings.rules else [])]
+    warning_lists = WarningLists.load(SHIPPED / "rules", settings.assets, cache=settings.data / "cache")
+    store = SqliteStore(path)
+    try:
+        gate = Gate(store, warning_lists, home=settings.organisation)
+        correlation = Correlation(
+            store,
+            gate,
+            warning_lists,
+            city_of(settings),
+            rules,
+            networks_known=settings.assets is not None,
+            trust={f"feed:{feed.name}": feed.trust for feed in feeds.values()},
+            interval=settings.sighting_minutes * times.MINUTE,
+        )
+    except HubError:
+        store.close()
+        raise
+    return Hub(
+        settings,
+        store,
+        Accounts(store),
+        collections,
+        warning_lists,
+        gate,
+        Quarantine(store),
+        correlation,
+        feeds,
+        FeedRecords(store),
+    )
+
+
+def city_of(settings: Settings) -> City:
+    """Return the city that runs this hub, with the same identity at every start."""
+    identity = derived_id("identity", "city", settings.organisation)
+    return City(settings.organisation, settings.organisation_title, identity, settings.tlp)
+
+
+def check_declarations(settings: Settings) -> dict[str, int]:
+    """Read every declaration as a start would and count them.
+
+    Raises:
+        BadSettings, NoSuchFile: the first that is wrong.
+    """
+    feeds = load_feeds(_folders("feeds", "sources", settings.feeds))
+    collections = Collections.load(_folders("feeds", "collections", settings.feeds))
+    return {"feeds": len(feeds), "collections": len(list(collections))}
+
+
+def _folders(kind: str, part: str, own: Path | None) -> list[Path]:
+    shipped = [SHIPPED / kind / part]
+    return [*shipped, own / part] if own is not None and (own / part).is_dir() else shipped
+
+
+def _report(feed: str, fault: BaseException) -> None:
+    log = structlog.get_logger()
+    if isinstance(fault, HubError):
+        log.warning("feed failed", feed=feed, code=fault.code, reason=fault.message)
+    else:
+        log.error("feed failed", feed=feed, exc_info=fault)
+
+
+def web_application() -> WSGIApplication:
+    """Return the web application of the hub that the environment's settings name (a server process's factory)."""
+    settings = load_settings()
+    configure_logs(settings.log_level, settings.log_format)
+    return open_hub(settings).application()
+
+
+def background_work() -> None:
+    """Do the background work of the hub that the environment's settings name, until told to stop."""
+    stop = stop_on_signals()
+    settings = load_settings()
+    configure_logs(settings.log_level, settings.log_format)
+    hub = open_hub(settings)
+    try:
+        run_jobs(hub.jobs(), stop)
+    finally:
+        hub.close()
+
+
+def serve_hub(settings: Settings) -> None:
+    """Serve a hub until told to stop; its processes get the settings through the environment.
+
+    Raises:
+        AddressInUse: the port is taken.
+        NoSuchFile: there is no hub in the data folder, or a TLS file cannot be read.
+    """
+    export_settings(settings)
+    open_hub(settings).close()
+    serve(
+        "hub.app:web_application",
+        host=settings.host,
+        port=settings.port,
+        processes=settings.processes,
+        threads=settings.threads,
+        tls=(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None,
+        background=background_work if settings.worker else None,
+    )

@@ -1,0 +1,136 @@
+"""`threathub search` and `lookup`: what analysts do, in a terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import orjson
+import typer
+
+from hub.cli.options import DataOption, JsonOption, opened
+from hub.cli.output import print_json, print_table, print_text
+from hub.model import times
+from hub.model.observables import Observable, defang, recognise_all
+from hub.store.ports import HUB, Change, LedgerRow, SearchQuery
+from hub.store.query import parse
+
+if TYPE_CHECKING:
+    from hub.app import Hub
+
+commands = typer.Typer()
+
+
+@commands.command()
+def search(
+    query: Annotated[str, typer.Argument(help="For example: type:indicator AND value:184.105.*")],
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Results at most.")] = 50,
+    before: Annotated[int | None, typer.Option(help="Go on from this position (printed as next).")] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Search objects, newest first: field:word, AND, OR, NOT, brackets, wildcards, ranges (docs/analyst/search.md)."""
+    with opened(data) as hub:
+        page = hub.store.search(HUB, SearchQuery(parse(query), before, limit))
+    if as_json:
+        print_json({"objects": [_document(change) for change in page.changes], "next": page.before})
+        return
+    print_table(
+        ("type", "what", "tlp", "collection", "source", "added", "id"),
+        (
+            (
+                change.type,
+                title_of(change),
+                change.audience.tlp.name,
+                change.collection,
+                change.source,
+                times.format_timestamp(change.date_added)[:19] + "Z",
+                change.id,
+            )
+            for change in page.changes
+        ),
+        empty="Nothing found.",
+    )
+    if page.before is not None:
+        print_text(f"There is more: --before {page.before}")
+
+
+@commands.command()
+def lookup(
+    values: Annotated[list[str] | None, typer.Argument(help="Values as they come, defanged or not; - reads them.")],
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what is known of addresses, names, URLs, hashes and mail addresses, as they were pasted."""
+    text = sys.stdin.read(1_000_000) if values == ["-"] else "\n".join(values or ())
+    found = recognise_all(text)
+    with opened(data) as hub:
+        rows = [_known(hub, observable) for observable in found]
+    if as_json:
+        print_json({"values": rows})
+        return
+    print_table(
+        ("value", "kind", "indicators", "seen by the city", "warnings"),
+        ((row["defanged"], row["kind"], _indicators(row), _seen(row), ", ".join(row["warnings"])) for row in rows),
+        empty="No address, name, URL, hash or mail address was recognised in that.",
+    )
+
+
+def _known(hub: Hub, observable: Observable) -> dict[str, Any]:
+    changes = hub.store.lookup(HUB, [observable.key]).get(observable.key, [])
+    ledger = hub.store.ledger([observable.key])
+    return {
+        "value": observable.value,
+        "defanged": defang(observable.value),
+        "kind": observable.kind,
+        "objects": [_document(change) for change in changes],
+        "seen": _total(ledger),
+        "warnings": [warning.label for warning in hub.warning_lists.check(observable)],
+    }
+
+
+def _total(rows: list[LedgerRow]) -> dict[str, Any]:
+    if not rows:
+        return {"count": 0, "first": None, "last": None, "sensors": []}
+    return {
+        "count": sum(row.total.number for row in rows),
+        "first": times.format_timestamp(min(row.total.first for row in rows)),
+        "last": times.format_timestamp(max(row.total.last for row in rows)),
+        "sensors": sorted({row.key.sensor for row in rows}),
+    }
+
+
+def _document(change: Change) -> dict[str, Any]:
+    return {
+        "position": change.position,
+        "date_added": times.format_timestamp(change.date_added),
+        "collection": change.collection,
+        "source": change.source,
+        "tlp": change.audience.tlp.name,
+        "object": orjson.loads(change.body) if change.body else None,
+    }
+
+
+def title_of(change: Change) -> str:
+    """Say in one line what an object is about."""
+    if not change.body:
+        return ""
+    document = orjson.loads(change.body)
+    for name in ("pattern", "name", "value", "relationship_type", "sighting_of_ref", "abstract", "description"):
+        if isinstance(text := document.get(name), str):
+            return text if len(text) <= 100 else text[:99] + "…"
+    return ""
+
+
+def _indicators(row: dict[str, Any]) -> str:
+    found = [item for item in row["objects"] if item["object"] and item["object"].get("type") == "indicator"]
+    if not found:
+        return "none"
+    return f"{len(found)}: " + ", ".join(sorted({item["source"] for item in found}))
+
+
+def _seen(row: dict[str, Any]) -> str:
+    seen = row["seen"]
+    if not seen["count"]:
+        return "never"
+    return f"{seen['count']} x, last {seen['last'][:10]}, by {', '.join(seen['sensors'])}"

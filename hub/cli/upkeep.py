@@ -1,0 +1,67 @@
+"""`threathub verify`, `backup`, `restore`: looking after the store."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hub.cli.options import DataOption, JsonOption, opened
+from hub.cli.output import print_json, print_text
+from hub.errors import Conflict, NoSuchFile, StoreCorrupt
+from hub.settings import load_settings
+
+commands = typer.Typer()
+
+
+@commands.command()
+def verify(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Check the store against its invariants; exit status 74 and a list when a fault is found."""
+    with opened(data) as hub:
+        faults = hub.store.verify()
+        head = hub.store.head()
+    if as_json:
+        print_json({"ok": not faults, "faults": faults, "position": head.position})
+    elif not faults:
+        print_text(f"The store is sound up to change {head.position}.")
+    for fault in () if as_json else faults:
+        print_text(fault)
+    if faults:
+        raise StoreCorrupt(f"{len(faults)} faults found: restore the last good backup")
+
+
+@commands.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="File to write; it must not exist.")],
+    data: DataOption = None,
+) -> None:
+    """Copy the store into one file, while the hub runs."""
+    if file.exists():
+        raise Conflict(f"{file.name} exists already; name a new file")
+    with opened(data) as hub:
+        hub.store.backup(file)
+        position = hub.store.head().position
+    print_text(f"Backed up to {file}, at least up to change {position}.")
+
+
+@commands.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `threathub backup` wrote.")],
+    data: DataOption = None,
+) -> None:
+    """Put a backup into a folder that holds no hub yet."""
+    settings = load_settings(data=data)
+    if not file.is_file():
+        raise NoSuchFile(f"{file.name} cannot be read")
+    if settings.store_path.exists():
+        raise Conflict(f"{settings.data} holds a hub already; restore into a new folder")
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    shutil.copyfile(file, settings.store_path)
+    with opened(data) as hub:
+        faults = hub.store.verify()
+        position = hub.store.head().position
+    if faults:
+        raise StoreCorrupt(f"the backup is not sound: {faults[0]}")
+    print_text(f"Restored into {settings.data} up to change {position}.")

@@ -1,0 +1,105 @@
+"""Server processes: the web server, the background worker beside it, and a clean end of both."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from granian import Granian
+from granian.constants import Interfaces
+
+from hub.errors import AddressInUse
+
+_PARENT_CHECK = 1.0
+"""Seconds after which a worker notices that its parent was killed."""
+
+
+def claim_port(host: str, port: int) -> None:
+    """Make sure that the port can be listened on.
+
+    Raises:
+        AddressInUse: another program has it, or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except PermissionError:
+            raise AddressInUse(f"port {port} needs more rights: choose one above 1023") from None
+        except OSError:
+            raise AddressInUse(
+                f"port {port} on {host} is taken by another program: stop it, or choose another with --port"
+            ) from None
+
+
+def serve(
+    target: str,
+    *,
+    host: str,
+    port: int,
+    processes: int,
+    threads: int,
+    tls: tuple[Path, Path] | None,
+    background: Callable[[], None] | None,
+) -> None:
+    """Serve a WSGI application factory until SIGTERM or SIGINT; both end it cleanly.
+
+    Args:
+        target: ``module:factory``; called in each server process, so settings come from the environment.
+        host, port: where. processes, threads: of the web server. tls: certificate and key files in PEM, or None.
+        background: run in a process of its own beside the server; must be importable by name and end on SIGTERM.
+
+    Raises:
+        AddressInUse: the port is taken.
+    """
+    claim_port(host, port)
+    server = Granian(
+        target,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        factory=True,
+        workers=processes,
+        blocking_threads=threads,
+        respawn_failed_workers=True,
+        workers_kill_timeout=5,
+        log_access=False,
+        log_level="warning",
+        websockets=False,
+        ssl_cert=tls[0] if tls else None,
+        ssl_key=tls[1] if tls else None,
+    )
+    worker = None
+    if background is not None:
+        worker = multiprocessing.get_context("spawn").Process(target=background, name="threathub-worker")
+        worker.start()
+    try:
+        server.serve()
+    finally:
+        if worker is not None:
+            worker.terminate()
+            worker.join(8)
+            if worker.is_alive():
+                worker.kill()
+
+
+def stop_on_signals() -> threading.Event:
+    """Return an event that SIGTERM, SIGINT and the parent's death set, for a background process."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    parent = os.getppid()
+
+    def watch() -> None:
+        while not stop.wait(_PARENT_CHECK):
+            if os.getppid() != parent:
+                stop.set()
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+    return stop
