@@ -17,6 +17,7 @@ from hub.store.ports import HUB, UNVERSIONED, Batch, Draft, SearchQuery
 from hub.store.query import parse
 from hub.store.sqlite.engine import SqliteStore
 from hub.store.sqlite.search import compile as compile_tree
+from hub.store.sqlite.search import select
 from tests.store.search_oracle import Stored, finds
 
 START = times.parse_timestamp("2026-01-01T00:00:00Z")
@@ -199,34 +200,51 @@ def test_values_that_differ_behind_the_longest_term_are_told_apart(corpus: tuple
     assert one | other == set(found(store, "value:https://long.example/aaa*"))
 
 
+SEEN = (
+    " AND c.state = 1 AND c.superseded < 4 AND c.audience IN (1) AND c.collection IN (1, 2) AND NOT EXISTS (SELECT 1"
+    " FROM changes AS newer INDEXED BY identity WHERE newer.state = 1 AND newer.id = c.id"
+    " AND newer.version > c.version)"
+)
+
+
 @pytest.mark.parametrize(
-    "text",
+    ("text", "first"),
     (
-        "type:indicator AND value:184.105.*",
-        "emotet NOT label:c2",
-        "value:*.evil.example",
-        "value:184.105.0.0/16 AND confidence:>=70",
-        "evil[.]example",
-        "184.105.0.0/16",
-        "184.105.0.0/16 OR type:malware OR value:*.evil.example",
-        "added:>now-1h",
-        "added:[2026 TO 2027] AND revoked:false",
+        ("type:indicator AND value:184.105.*", "SCAN words VIRTUAL TABLE INDEX"),
+        ("emotet NOT label:c2 AND confidence:>=70", "SCAN words VIRTUAL TABLE INDEX"),
+        ("evil[.]example", "SCAN words VIRTUAL TABLE INDEX"),
+        ("value:*.evil.example", "SEARCH c USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("type:indicator value:184.105.0.0/16 confidence:>=70", "SEARCH c USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("184.105.0.0/16 OR type:malware OR value:*.evil.example", "SEARCH c USING INTEGER PRIMARY KEY (rowid=?)"),
+        ("added:>now-1h", "SEARCH c USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+        ("NOT type:indicator", "SEARCH c USING INTEGER PRIMARY KEY (rowid<?)"),
     ),
 )
-def test_a_search_that_selects_does_not_read_the_whole_log(
-    corpus: tuple[SqliteStore, list[Stored]], path: Path, text: str
+def test_a_search_reads_by_the_index_that_selects_and_in_order(
+    corpus: tuple[SqliteStore, list[Stored]], path: Path, text: str, first: str
 ) -> None:
-    condition, parameters = compile_tree(parse(text))
+    sql, parameters = select(parse(text), "c.body", SEEN)
     db = sqlite3.connect(path)
-    plan = db.execute(
-        f"EXPLAIN QUERY PLAN SELECT c.body FROM changes AS c WHERE ({condition}) AND c.position < ?"
-        " ORDER BY c.position DESC LIMIT 50",
-        (*parameters, 2**63 - 1),
-    ).fetchall()
+    steps = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", (*parameters, 2**63 - 1, 50))]
     db.close()
-    steps = [str(row[3]) for row in plan]
-    assert not any(step.startswith("SCAN c") for step in steps), steps
-    assert any("INTEGER PRIMARY KEY" in step for step in steps), steps
+    assert steps[0].startswith(first)
+    assert not any(step.startswith(("SCAN c", "USE TEMP B-TREE")) for step in steps), steps
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_page_before_a_position_is_what_the_oracle_finds_there(
+    corpus: tuple[SqliteStore, list[Stored]], path: Path, seed: int
+) -> None:
+    _, stored = corpus
+    positions = {one.draft.id: at for at, one in enumerate(stored, start=1)}
+    chance = random.Random(seed)
+    db = sqlite3.connect(path)
+    for _ in range(50):
+        text = generated(chance, 3)
+        sql, parameters = select(parse(text), "c.position", " AND c.state = 1")
+        found = [row[0] for row in db.execute(sql, (*parameters, 250, 40))]
+        assert found == [positions[id_] for id_ in expected(stored, text) if positions[id_] < 250][:40], text
+    db.close()
 
 
 def test_what_is_about_tokens_only_is_one_expression() -> None:

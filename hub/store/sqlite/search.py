@@ -6,30 +6,95 @@ from hub.model.observables import span
 from hub.store.query import And, Compare, Node, Not, Or, Prefix, Token, Under
 
 _Parameters = list[str | int]
+_WORDS = "SELECT rowid FROM words WHERE words MATCH ?"
+_RANGE = "SELECT position FROM observables WHERE index_key >= ? AND index_key < ?"
+
+
+def select(tree: Node, columns: str, visible: str) -> tuple[str, _Parameters]:
+    """Return a SELECT of what a tree finds, newest first, and its first parameters; two follow: before, and limit.
+
+    When words decide, the full-text index leads: it gives its rows in falling order, so that a page ends when it is
+    full, however many objects there are. Otherwise rows are sought by position. The planner has no choice, because it
+    knows nothing of words and would go through a collection instead.
+
+    Args:
+        tree: what to find. columns: what to select of the change (alias ``c``).
+        visible: a further condition on ``c``, beginning with AND.
+    """
+    words, rest = _leading(tree)
+    if words is None:
+        condition, parameters = compile(tree)
+        source, position = "changes AS c NOT INDEXED", "c.position"
+    else:
+        condition, parameters = _joined(" AND ", rest)
+        condition, parameters = f"words MATCH ? AND ({condition or '1'})", [words, *parameters]
+        source, position = "words CROSS JOIN changes AS c NOT INDEXED ON c.position = words.rowid", "words.rowid"
+    return (
+        f"SELECT {columns} FROM {source} WHERE ({condition}) AND {position} < ?{visible}"  # noqa: S608 - no text of a query
+        f" ORDER BY {position} DESC LIMIT ?"
+    ), parameters
+
+
+def _leading(tree: Node) -> tuple[str | None, list[Node]]:
+    """Return the expression that the full-text index can lead with, and what is left to check."""
+    expression = _match(tree)
+    if expression is not None:
+        return expression, []
+    if not isinstance(tree, And):
+        return None, []
+    first, *rest = _grouped(tree.parts)
+    return (None, []) if any(_positions(part) for part in rest) else (_match(first), rest)
 
 
 def compile(tree: Node) -> tuple[str, _Parameters]:  # noqa: A001 - the name says it best
     """Return a condition on rows of the change log (alias ``c``) and its parameters.
 
-    The condition is never NULL, so it can be negated. What is only about tokens becomes one expression of the full-text
-    index, so that a search reads no more than its answer and the row numbers of the words it names.
+    The condition is never NULL, so it can be negated.
     """
-    expression = _match(tree)
-    if expression is not None:
-        return "c.position IN (SELECT rowid FROM words WHERE words MATCH ?)", [expression]
+    found = _positions(tree)
+    if found is not None:
+        return f"c.position IN ({found[0]})", found[1]
     match tree:
         case And(parts):
-            return _joined(" AND ", _grouped(parts, And))
+            return _all_of(parts)
         case Or(parts):
             return _joined(" OR ", _grouped(parts, Or))
         case Not(part):
             condition, parameters = compile(part)
             return f"NOT ({condition})", parameters
-        case Under(key):
-            return _under(key)
         case Compare():
             return _compare(tree)
     return "1", []
+
+
+def _all_of(parts: tuple[Node, ...]) -> tuple[str, _Parameters]:
+    """Join by AND. Where values lie below something, that leads and not words, which may be in most objects."""
+    first, *rest = _grouped(parts)
+    words = _match(first)
+    if words is None or not any(_positions(part) for part in rest):
+        return _joined(" AND ", [first, *rest])
+    condition, parameters = _joined(" AND ", rest)
+    return f"+c.position IN ({_WORDS}) AND {condition}", [words, *parameters]
+
+
+def _positions(tree: Node) -> tuple[str, _Parameters] | None:
+    """Return a SELECT of the positions that an index alone finds, or None when columns must be looked at."""
+    words = _match(tree)
+    if words is not None:
+        return _WORDS, [words]
+    if isinstance(tree, Under):
+        ranges = span(tree.key)
+        return " UNION ALL ".join([_RANGE] * len(ranges)), [bound for limits in ranges for bound in limits]
+    if not isinstance(tree, Or):
+        return None
+    selects, parameters = [], []
+    for part in _grouped(tree.parts, Or):
+        found = _positions(part)
+        if found is None:
+            return None
+        selects.append(found[0])
+        parameters += found[1]
+    return " UNION ALL ".join(selects), parameters
 
 
 def _match(tree: Node) -> str | None:
@@ -52,14 +117,15 @@ def _match(tree: Node) -> str | None:
     return None
 
 
-def _grouped(parts: tuple[Node, ...], operation: type[And | Or]) -> list[Node]:
-    """Put the parts that are about tokens together, so that they become one expression."""
+def _grouped(parts: tuple[Node, ...], operation: type[And | Or] = And) -> list[Node]:
+    """Put the parts that are about tokens together in front, so that they become one expression."""
     tokens = [part for part in parts if _match(part) is not None]
     if operation is And and tokens:
         tokens += [part for part in parts if isinstance(part, Not) and _match(part.part) is not None]
-    if len(tokens) < 2:
+    if not tokens:
         return list(parts)
-    return [operation(tuple(tokens)), *(part for part in parts if part not in tokens)]
+    together = tokens[0] if len(tokens) == 1 else operation(tuple(tokens))
+    return [together, *(part for part in parts if part not in tokens)]
 
 
 def _joined(operator: str, parts: list[Node]) -> tuple[str, _Parameters]:
@@ -69,12 +135,6 @@ def _joined(operator: str, parts: list[Node]) -> tuple[str, _Parameters]:
         conditions.append(f"({condition})")
         parameters += more
     return operator.join(conditions), parameters
-
-
-def _under(key: str) -> tuple[str, _Parameters]:
-    ranges = span(key)
-    rows = " UNION ALL ".join("SELECT position FROM observables WHERE index_key >= ? AND index_key < ?" for _ in ranges)
-    return f"c.position IN ({rows})", [bound for limits in ranges for bound in limits]
 
 
 def _compare(node: Compare) -> tuple[str, _Parameters]:
