@@ -7,6 +7,7 @@ behind (so that every wildcard is a prefix), the others exact properties such as
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 import unicodedata
@@ -25,24 +26,18 @@ MOST_VALUES = 2000
 """Observables of an object that are searched by value at most."""
 
 _LONGEST_TERM = 112
+_SURELY_SHORT = _LONGEST_TERM // 4
 _LONGEST_TEXT = 20_000
 _SEPARATORS = re.compile(r"[\s\"\x00-\x1f\x7f\ud800-\udfff]+")
 _WORD = re.compile(r"\w+(?:[.@-]+\w+)*")
 _PART = re.compile(r"[^\W_]+")
-_DEFANGED = re.compile(r"\[\s?(?:\.|dot)\s?\]|\(\.\)|\{\.\}", re.IGNORECASE)
-_TEXTS = (
-    "name",
-    "description",
-    "value",
-    "abstract",
-    "explanation",
-    "opinion",
-    "content",
-    "subject",
-    "goals",
-    "objective",
-)
-_EXACT = {
+_WITHOUT_PARTS = re.compile(r"[0-9.-]+")
+_DEFANGED = re.compile(r"\[\s?(?:\.|dot)\s?\]|\(\.\)|\{\.\}")
+_TEXTS = ("description", "value", "abstract", "explanation", "opinion", "content", "subject", "goals", "objective")
+_FIELDS = {
+    "type": "type",
+    "id": "id",
+    "pattern_type": "pattern_type",
     "labels": "label",
     "aliases": "alias",
     "x_mitre_aliases": "alias",
@@ -50,16 +45,13 @@ _EXACT = {
     "object_marking_refs": "marking",
     "relationship_type": "relationship",
 }
-_REFERENCE = re.compile(r"[a-z_]+_refs?")
 
 
-def term(text: str) -> str:
-    """Return the form of a text after the ``=`` of a token: one lower-case word, cut with a digest if long."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-    text = _SEPARATORS.sub("_", text.lower())
-    if len(text) * 4 <= _LONGEST_TERM:
-        return text
+def _folded(text: str) -> str:
+    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).lower()
+
+
+def _shortened(text: str) -> str:
     written = text.encode()
     if len(written) <= _LONGEST_TERM:
         return text
@@ -67,30 +59,40 @@ def term(text: str) -> str:
     return f"{kept}~{hashlib.blake2b(written, digest_size=8).hexdigest()}"
 
 
+def term(text: str) -> str:
+    """Return the form of a text after the ``=`` of a token: one lower-case word, cut with a digest if long."""
+    text = _SEPARATORS.sub("_", _folded(text))
+    return text if len(text) <= _SURELY_SHORT else _shortened(text)
+
+
 def reversed_term(text: str) -> str:
     """Return the term of a text from behind, for ``eulav``."""
     return term(text[::-1])
 
 
-def words(text: str) -> Iterator[str]:
-    """Yield the words of a text as terms.
+def words(text: str) -> list[str]:
+    """Return the words of a text as terms, in order.
 
     Addresses, host names, mail addresses, file names and numbers such as CVE-2024-1234 are one word each; defanged
     dots are undone.
     """
-    text = text[:_LONGEST_TEXT]
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-    for match in _WORD.finditer(_DEFANGED.sub(".", text)):
-        yield term(match[0])
+    text = _folded(text[:_LONGEST_TEXT])
+    if "[" in text or "(" in text or "{" in text:
+        text = _DEFANGED.sub(".", text)
+    found = _WORD.findall(text)
+    return found if len(text) <= _SURELY_SHORT else [w if len(w) <= _SURELY_SHORT else _shortened(w) for w in found]
 
 
-def words_and_parts(text: str) -> Iterator[str]:
-    """Yield what `words` yields, and behind each compound word its parts (``evil.example``, ``evil``, ``example``)."""
-    for word in words(text):
-        yield word
-        if not word.isalnum():
-            yield from _PART.findall(word)
+def words_and_parts(text: str) -> list[str]:
+    """Return what `words` does and the parts of compound words: ``evil.example``, ``evil``, ``example``.
+
+    Addresses, dates and other numbers have no parts.
+    """
+    found = words(text)
+    for word in tuple(found):
+        if not word.isalnum() and not _WITHOUT_PARTS.fullmatch(word):
+            found += _PART.findall(word)
+    return found
 
 
 def tokens_of(
@@ -109,73 +111,78 @@ def tokens_of(
         observables: what it states or its pattern is about; the text of a pattern itself is not searched.
         extra: more exact tokens by field, such as ``{"tlp": ["green"], "warning": ["scanner"]}``.
     """
-    found = dict.fromkeys((f"collection={term(collection)}", f"source={term(source)}"))
+    found = [_token("collection", collection), _token("source", source)]
     for field, texts in (extra or {}).items():
-        found.update(dict.fromkeys(f"{field}={term(text)}" for text in texts))
-    for field, text in _exact(obj):
-        found[f"{field}={term(text)}"] = None
-        if len(found) >= MOST_TOKENS:
+        found += [_token(field, text) for text in texts]
+    found += _exact(obj)
+    names = words_and_parts(obj["name"]) if isinstance(obj.get("name"), str) else []
+    found += [f"name={word}" for word in names]
+    in_order = dict.fromkeys(found)
+    in_order.update(dict.fromkeys([f"w={word}" for word in names]))
+    for text in _texts(obj, observables):
+        if len(in_order) >= MOST_TOKENS:
             break
-    for token in _word_tokens(obj, observables):
-        if len(found) >= MOST_TOKENS:
-            break
-        found[token] = None
-    for observable in observables[:MOST_VALUES]:
-        found[f"kind={term(observable.kind)}"] = None
-        found[f"value={term(observable.value)}"] = None
-        found[f"eulav={reversed_term(observable.value)}"] = None
-    return tuple(found)
+        in_order.update(dict.fromkeys([f"w={word}" for word in words_and_parts(text)]))
+    if len(in_order) > MOST_TOKENS:
+        in_order = dict.fromkeys(list(in_order)[:MOST_TOKENS])
+    for kind, value in observables[:MOST_VALUES]:
+        in_order[_token("kind", kind)] = None
+        in_order[f"value={term(value)}"] = None
+        in_order[f"eulav={reversed_term(value)}"] = None
+    return tuple(in_order)
 
 
-def _strings(value: Any) -> Iterator[str]:
+def _token(field: str, text: str) -> str:
+    """Return an exact token; most come again in every object of a source."""
+    return _remembered(field, text) if len(text) <= _LONGEST_TERM else f"{field}={term(text)}"
+
+
+@functools.lru_cache(4096)
+def _remembered(field: str, text: str) -> str:
+    return f"{field}={term(text)}"
+
+
+@functools.lru_cache(4096)
+def _field_of(name: str) -> str | None:
+    """Return the exact field that a property is searched by."""
+    if name in _FIELDS:
+        return _FIELDS[name]
+    if name.endswith("_types"):
+        return "category"
+    return "ref" if name.endswith(("_ref", "_refs")) else None
+
+
+def _strings(value: Any) -> Iterable[str]:
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        yield from (item for item in value if isinstance(item, str))
-
-
-def _exact(obj: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield field and text of the exact properties."""
-    for name, value in obj.items():
-        if name in {"type", "id", "pattern_type"}:
-            field = name
-        elif name in _EXACT:
-            field = _EXACT[name]
-        elif name.endswith("_types"):
-            field = "category"
-        elif _REFERENCE.fullmatch(name):
-            field = "ref"
-        else:
-            continue
-        for text in _strings(value):
-            yield field, text
-    for phase in _mappings(obj.get("kill_chain_phases")):
-        for text in _strings(phase.get("phase_name")):
-            yield "phase", text
-    for reference in _mappings(obj.get("external_references")):
-        for text in _strings(reference.get("external_id")):
-            yield "external", text
+        return (value,)
+    return [item for item in value[:MOST_TOKENS] if isinstance(item, str)] if isinstance(value, list) else ()
 
 
 def _mappings(value: Any) -> Iterable[Mapping[str, Any]]:
-    return (item for item in value if isinstance(item, Mapping)) if isinstance(value, list) else ()
+    return [item for item in value[:MOST_TOKENS] if isinstance(item, Mapping)] if isinstance(value, list) else ()
 
 
-def _word_tokens(obj: Mapping[str, Any], observables: Sequence[Observable]) -> Iterator[str]:
-    """Yield word tokens, the most telling first: of the name, of the values, of the other texts."""
-    for text in _strings(obj.get("name")):
-        yield from (f"name={word}" for word in words_and_parts(text))
-    for text in _texts(obj, observables):
-        yield from (f"w={word}" for word in words_and_parts(text))
+def _exact(obj: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the tokens of the exact properties."""
+    for name, value in obj.items():
+        field = _field_of(name)
+        if field == "id":
+            yield from (f"id={term(text)}" for text in _strings(value))
+        elif field is not None:
+            yield from (_token(field, text) for text in _strings(value))
+    for phase in _mappings(obj.get("kill_chain_phases")):
+        yield from (_token("phase", text) for text in _strings(phase.get("phase_name")))
+    for reference in _mappings(obj.get("external_references")):
+        yield from (_token("external", text) for text in _strings(reference.get("external_id")))
 
 
 def _texts(obj: Mapping[str, Any], observables: Sequence[Observable]) -> Iterator[str]:
-    yield from _strings(obj.get("name"))
-    for observable in observables:
+    """Yield the texts that words are taken from, the most telling first; the name is not among them."""
+    for observable in observables[:MOST_TOKENS]:
         yield observable.value
     for name in ("labels", "aliases", "x_mitre_aliases"):
         yield from _strings(obj.get(name))
     for reference in _mappings(obj.get("external_references")):
         yield from _strings(reference.get("external_id"))
-    for name in _TEXTS[1:]:
+    for name in _TEXTS:
         yield from _strings(obj.get(name))

@@ -52,7 +52,11 @@ def test_words_keep_addresses_names_and_numbers_whole(text: str, whole: set[str]
 
 
 def test_compound_words_are_found_by_their_parts() -> None:
-    assert list(words_and_parts("evil.example a_b")) == ["evil.example", "evil", "example", "a_b", "a", "b"]
+    assert words_and_parts("evil.example a_b") == ["evil.example", "a_b", "evil", "example", "a", "b"]
+
+
+def test_addresses_and_dates_have_no_parts() -> None:
+    assert words_and_parts("192.0.2.7 2026-01-31") == ["192.0.2.7", "2026-01-31"]
 
 
 def test_an_object_is_found_by_its_texts_properties_and_values() -> None:
