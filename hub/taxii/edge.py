@@ -71,6 +71,7 @@ class Edge:
         except Exception as error:  # noqa: BLE001 - the WSGI entry: nothing may fall through
             found = InternalError("the hub made a mistake; its operator finds it in the log by this error_id")
             found.__cause__ = error
+        _discard(environ["wsgi.input"], 4 * self._backend.front.max_body)
         error_id = ""
         if found.status >= 500:
             error_id = str(uuid.uuid4())
@@ -153,6 +154,12 @@ def _read_bounded(stream: BinaryIO, most: int) -> bytes:
             raise _too_large(most)
         pieces.append(piece)
     return b"".join(pieces)
+
+
+def _discard(stream: BinaryIO, most: int) -> None:
+    """Read what is left of a refused body, within reason: clients that are still sending would not see the answer."""
+    while most > 0 and (piece := stream.read(_PIECE)):
+        most -= len(piece)
 
 
 def _too_large(most: int) -> TooLarge:

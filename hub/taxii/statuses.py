@@ -10,12 +10,13 @@ import orjson
 
 from hub.admission.gate import Result
 from hub.model import times
-from hub.store.ports import Batch, DocumentWrite, Store
+from hub.store.ports import UNVERSIONED, Batch, DocumentWrite, Store
 
 KEPT = 7 * times.DAY
 """How long a status can be fetched; the standard wants 24 hours after completion."""
 
-_MESSAGE_LENGTH = 500
+_TEXT_LENGTH = 500
+_NO_VERSION = times.format_timestamp(UNVERSIONED)
 
 
 class Statuses:
@@ -56,13 +57,14 @@ class Statuses:
 
 
 def _failed(result: Result) -> bool:
-    return result.outcome == "quarantined"
+    # "merged" is the same version with other content: the one that came first stays, so this one cannot be read back.
+    return result.outcome not in ("stored", "unchanged")
 
 
 def _failure(number: int, result: Result) -> dict[str, str]:
     # An object without an id of its own is named by its place; the standard leaves that to the server (4.3.1).
     return {
-        "id": result.id or f"objects/{number}",
-        "version": result.version_text,
-        "message": f"{result.reason}: {result.message}"[:_MESSAGE_LENGTH],
+        "id": (result.id or f"objects/{number}")[:_TEXT_LENGTH],
+        "version": (result.version_text or _NO_VERSION)[:_TEXT_LENGTH],
+        "message": f"{result.reason}: {result.message}"[:_TEXT_LENGTH],
     }

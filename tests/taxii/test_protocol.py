@@ -185,6 +185,8 @@ def test_d04_d05_size_limit(box: Box) -> None:
     path, limit = f"{box.path}objects/", 1_000_000
     body = json.dumps({"objects": [indicator()]}).encode()
     assert_error(box.hub.call("POST", path, body=body.ljust(limit + 1)), 413, "too-large")
+    assert_error(box.hub.call("POST", path, body=body.ljust(3 * limit)), 413, "too-large")
+    assert_error(box.hub.call("POST", path, None, body=body.ljust(3 * limit)), 401)
     assert box.objects() == []
     assert box.hub.call("POST", path, body=body.ljust(limit)).status == 202
     assert_error(box.hub.call("POST", path, body=b""), 400, "bad-request")
@@ -261,7 +263,7 @@ def test_o03_head(hub: Hub, path: str) -> None:
 
 @pytest.mark.parametrize("path", ENDPOINTS)
 def test_o04_without_the_last_slash(hub: Hub, path: str) -> None:
-    assert hub.get(path.rstrip("/")).status == hub.get(path).status
+    assert hub.get(path.rstrip("/")).status == hub.get(path).status < 500
 
 
 @pytest.mark.parametrize("path", ["/hub//collections/", "//hub/", "/hub/x/", "/hub/collections/inbox/objects/a/b/c/"])

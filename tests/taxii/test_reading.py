@@ -41,11 +41,11 @@ def test_g01_g02_g05_g07_manifest(box: Box) -> None:
 
 
 def test_g03_g04_g12_versions_are_spelled_as_in_the_object(box: Box) -> None:
-    seconds, digits = indicator(modified="2026-01-02T00:00:00Z"), indicator(modified="2026-01-02T00:00:00.1234Z")
+    seconds, digits = indicator(modified="2026-01-02T00:00:00.000Z"), indicator(modified="2026-01-02T00:00:00.1234Z")
     box.post(seconds, digits, MARKING, SCO)
     found = {one["id"]: one["version"] for one in box.manifest()}
     assert found == {
-        seconds["id"]: "2026-01-02T00:00:00Z",
+        seconds["id"]: "2026-01-02T00:00:00.000Z",
         digits["id"]: "2026-01-02T00:00:00.1234Z",
         MARKING["id"]: "2026-01-01T00:00:00Z",
         SCO["id"]: "1970-01-01T00:00:00.000000Z",
@@ -57,7 +57,7 @@ def test_g03_g04_g12_versions_are_spelled_as_in_the_object(box: Box) -> None:
 
 def test_g06_h04_h05_in_order_of_arrival(box: Box) -> None:
     for number in range(5):
-        box.post(indicator(str(number), modified=f"2026-01-0{9 - number}T00:00:00Z"))
+        box.post(indicator(str(number), modified=f"2026-01-0{9 - number}T00:00:00.000Z"))
     records = box.manifest()
     dates = [one["date_added"] for one in records]
     assert dates == sorted(set(dates))
@@ -100,7 +100,9 @@ def test_stored_bytes_are_served_untouched(box: Box) -> None:
 
 def test_h06_h07_only_the_latest_and_nothing_twice(box: Box) -> None:
     one = indicator()
-    newest, oldest, middle = versions_of(one, "2026-03-03T00:00:00Z", "2026-01-01T00:00:00Z", "2026-02-02T00:00:00Z")
+    newest, oldest, middle = versions_of(
+        one, "2026-03-03T00:00:00.000Z", "2026-01-01T00:00:00.000Z", "2026-02-02T00:00:00.000Z"
+    )
     box.post(newest, oldest)
     box.post(middle)
     assert box.objects() == [newest]
@@ -109,7 +111,7 @@ def test_h06_h07_only_the_latest_and_nothing_twice(box: Box) -> None:
 
 
 def test_i01_i02_added_after(box: Box) -> None:
-    box.post(*[indicator(str(number), modified="2031-01-01T00:00:00Z") for number in range(4)])
+    box.post(*[indicator(str(number), modified="2031-01-01T00:00:00.000Z") for number in range(4)])
     dates = [one["date_added"] for one in box.manifest()]
     for position, date in enumerate(dates):
         assert [one["name"] for one in box.objects(added_after=date)] == list("0123")[position + 1 :]
@@ -292,7 +294,7 @@ def test_j14_a_walk_that_ends_empty_keeps_its_date(box: Box) -> None:
 
 
 def test_l01_l02_l04_l05_one_object(box: Box) -> None:
-    one = versions_of(indicator(), "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z", "2026-01-01T00:00:00Z")
+    one = versions_of(indicator(), "2026-01-02T00:00:00.000Z", "2026-01-03T00:00:00.000Z", "2026-01-01T00:00:00.000Z")
     box.post(*one, indicator())
     part = f"objects/{one[0]['id']}/"
     reply = box.get(part)
@@ -314,7 +316,7 @@ def test_l03_n05_unknown_object(box: Box, id: str) -> None:
 
 
 def test_n01_to_n04_n06_versions(box: Box) -> None:
-    one = versions_of(indicator(), "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z", "2026-01-01T00:00:00Z")
+    one = versions_of(indicator(), "2026-01-02T00:00:00.000Z", "2026-01-03T00:00:00.000Z", "2026-01-01T00:00:00.000Z")
     box.post(*one, MARKING)
     part = f"objects/{one[0]['id']}/versions/"
     reply = box.get(part)

@@ -47,7 +47,7 @@ def post(box: Box, body: Any) -> Any:
 
 
 def test_e01_to_e06_e08_e10_status(box: Box) -> None:
-    objects = [indicator(modified="2026-01-02T00:00:00Z"), MARKING, SCO]
+    objects = [indicator(modified="2026-01-02T00:00:00.000Z"), MARKING, SCO]
     status = box.post(*objects)
     assert uuid.UUID(status["id"]).version == 4
     assert status["status"] == "complete"
@@ -55,7 +55,7 @@ def test_e01_to_e06_e08_e10_status(box: Box) -> None:
     assert [status[name] for name in counts] == [3, 3, 0, 0]
     assert MICROSECONDS.fullmatch(status["request_timestamp"])
     assert [(one["id"], one["version"]) for one in status["successes"]] == [
-        (objects[0]["id"], "2026-01-02T00:00:00Z"),
+        (objects[0]["id"], "2026-01-02T00:00:00.000Z"),
         (MARKING["id"], MARKING["created"]),
         (SCO["id"], "1970-01-01T00:00:00.000000Z"),
     ]
@@ -91,7 +91,7 @@ def test_k03_k04_k05_k06_duplicates(box: Box) -> None:
 
 
 def test_k07_an_older_version_does_not_displace(box: Box) -> None:
-    new, old = versions_of(indicator(), "2026-02-02T00:00:00Z", "2026-01-02T00:00:00Z")
+    new, old = versions_of(indicator(), "2026-02-02T00:00:00.000Z", "2026-01-02T00:00:00.000Z")
     box.post(new)
     assert box.post(old)["success_count"] == 1
     assert box.objects() == [new]
@@ -191,7 +191,7 @@ def test_k20_a_bundle_in_place_of_an_envelope(box: Box) -> None:
 
 def test_m01_m03_m05_m06_delete(box: Box) -> None:
     one, kept = indicator(), indicator()
-    versions = versions_of(one, "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z")
+    versions = versions_of(one, "2026-01-02T00:00:00.000Z", "2026-01-03T00:00:00.000Z")
     queries: list[dict[str, Any]] = [{}, {"match[version]": "all"}]
     for query in queries:
         box.post(*versions, kept)
@@ -210,7 +210,7 @@ def test_m01_m03_m05_m06_delete(box: Box) -> None:
 
 
 def test_m02_delete_one_version(box: Box) -> None:
-    versions = versions_of(indicator(), "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z")
+    versions = versions_of(indicator(), "2026-01-02T00:00:00.000Z", "2026-01-03T00:00:00.000Z")
     box.post(*versions)
     path = f"{box.path}objects/{versions[0]['id']}/"
     assert_error(box.hub.call("DELETE", f"{path}?match[version]=2020-01-01T00:00:00Z"), 404)
