@@ -197,20 +197,22 @@ def lines(chunks: Iterable[bytes], at: int = 0) -> Iterator[Record]:
     number = 0
     rest = kept = b""
     dropped = 0
+    whole = Cut.WHOLE
     for chunk in chunks:
         parts = (rest + chunk).split(b"\n")
+        if at == 0 and len(parts) > 1 and parts[0].startswith(_UTF8_MARK):
+            parts[0] = parts[0].removeprefix(_UTF8_MARK)
+            at = len(_UTF8_MARK)
         rest = parts.pop()
         for line in parts:
             number += 1
+            at += len(line) + 1
             if dropped or len(line) > MAX_RECORD:
-                at += dropped + len(line) + 1
+                at += dropped
                 yield number, kept or line[:KEPT], at, Cut.TOO_LONG
                 kept, dropped = b"", 0
-                continue
-            at += len(line) + 1
-            if at == len(line) + 1:
-                line = line.removeprefix(_UTF8_MARK)
-            yield number, line, at, Cut.WHOLE
+            else:
+                yield number, line, at, whole
         if dropped or len(rest) > MAX_RECORD:
             kept = kept or rest[:KEPT]
             dropped += len(rest)
@@ -218,7 +220,8 @@ def lines(chunks: Iterable[bytes], at: int = 0) -> Iterator[Record]:
     if dropped:
         yield number + 1, kept, at + dropped, Cut.TOO_LONG
     elif rest:
-        yield number + 1, rest, at + len(rest), Cut.UNTERMINATED
+        end = at + len(rest)
+        yield number + 1, rest.removeprefix(_UTF8_MARK) if at == 0 else rest, end, Cut.UNTERMINATED
 
 
 _MARK = re.compile(rb'["{}\[\]]')

@@ -39,13 +39,13 @@ class _Alert(msgspec.Struct, gc=False):
     severity: int | None = None
 
 
-class _Answer(msgspec.Struct):
+class _Answer(msgspec.Struct, gc=False):
     rrname: str | None = None
     rrtype: str | None = None
     rdata: Any = None
 
 
-class _Dns(_Answer):
+class _Dns(_Answer, gc=False):
     """Queries stand in the object itself, in ``query`` (in alerts) or ``queries`` (version 8); answers in four ways."""
 
     query: list[_Answer] | None = None
@@ -65,7 +65,7 @@ class _Fingerprint(msgspec.Struct, gc=False):
     hash: str | None = None
 
 
-class _Tls(msgspec.Struct):
+class _Tls(msgspec.Struct, gc=False):
     sni: str | None = None
     fingerprint: str | None = None
     serial: str | None = None
@@ -87,7 +87,7 @@ class _Email(msgspec.Struct, gc=False):
     sender: str | None = msgspec.field(default=None, name="from")
 
 
-class _Eve(msgspec.Struct):
+class _Eve(msgspec.Struct, gc=False):
     timestamp: str
     event_type: str
     src_ip: str | None = None
@@ -151,11 +151,18 @@ class Suricata(LogFormat):
                 fields["category"] = alert.category
             if None in fields.values():
                 fields = {name: value for name, value in fields.items() if value is not None}
+            keys: tuple[str, ...]
+            # The first of these that is there, else the last, which is None.
+            carried = eve.http or eve.dns or eve.tls or eve.fileinfo or eve.files or eve.quic or eve.smtp or eve.email
+            if carried is None and src is not None and dst is not None and src != dst:
+                keys = (src, dst)
+            else:
+                keys = distinct((src, dst, *_contents(eve, known)))
             return Event(
                 moment(eve.timestamp),
                 sensor,
                 _KINDS.get(kind, "other"),
-                distinct((src, dst, *_contents(eve, known))),
+                keys,
                 cast(dict[str, str | int], fields),
                 raw.rstrip(b"\r"),
             )
@@ -173,18 +180,25 @@ def _contents(eve: _Eve, known: KnownKeys) -> list[str | None]:
         keys += _of_dns(eve.dns, known)
     if eve.http is not None:
         keys += known.web(eve.http.hostname, eve.http.url, eve.http.http_port)
-    for tls in (eve.tls, eve.quic):
-        if tls is not None:
-            keys += _of_tls(tls, known)
+    if eve.tls is not None:
+        keys += _of_tls(eve.tls, known)
+    if eve.quic is not None:
+        keys += _of_tls(eve.quic, known)
     if eve.fileinfo is not None:
         keys += _of_file(eve.fileinfo, known)
     for file in eve.files or ():
         keys += _of_file(file, known)
     # Senders only: recipients are the city's own people.
-    for sender in (eve.smtp and eve.smtp.mail_from, eve.email and eve.email.sender):
-        if sender and (address := _MAIL.search(sender)):
-            keys.append(known.of("email-addr", address[0]))
+    if eve.smtp is not None:
+        keys += _of_sender(eve.smtp.mail_from, known)
+    if eve.email is not None:
+        keys += _of_sender(eve.email.sender, known)
     return keys
+
+
+def _of_sender(text: str | None, known: KnownKeys) -> list[str | None]:
+    address = _MAIL.search(text) if text else None
+    return [known.of("email-addr", address[0])] if address else []
 
 
 def _of_dns(dns: _Dns, known: KnownKeys) -> list[str | None]:

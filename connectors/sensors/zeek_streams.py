@@ -6,6 +6,7 @@ city's own people), and names in certificates' SAN lists (one certificate of a C
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -201,35 +202,42 @@ def fields_of(stream: str) -> frozenset[str]:
     return _READ_ALWAYS | frozenset(more[1]) if more else _READ_ALWAYS
 
 
+@functools.lru_cache(maxsize=1024)
+def _stated_by(stream: str) -> tuple[_Names, str | None, Callable[[Row, KnownKeys], Keys] | None]:
+    """Return the named fields that a stream may state, its protocol, and the function of what more it holds."""
+    named = tuple((field, names) for field, names in _NAMED if field not in _ONLY_IN or stream in _ONLY_IN[field])
+    service = _SERVICE.match(stream)
+    return named, service[0] if service else None, _MORE[stream][0] if stream in _MORE else None
+
+
 def event(stream: str, row: Row, time: int, sensor: str, raw: bytes, known: KnownKeys) -> Event:
     """Make the event of one record."""
+    named, service, more = _stated_by(stream)
     fields: dict[str, str | int] = {}
     keys: Keys = []
     for field, names in _ENDS:
         for name in names:
-            if name in row:
-                hosts = _texts(row, name)
-                key = known.addresses[hosts[0]] if hosts else None
-                if key is not None:
+            if (host := row.get(name)) is not None:
+                if isinstance(host, list) and host:
+                    host = host[0]
+                if isinstance(host, str) and (key := known.addresses[host]) is not None:
                     fields[field] = key
                     keys.append(key)
                     break
     for field, names in _STATED:
         for name in names:
-            if (number := _number(row, name)) is not None:
+            if isinstance(number := row.get(name), int) and number is not True and number is not False:
                 fields[field] = number
                 break
-    for field, names in _NAMED:
-        if field not in _ONLY_IN or stream in _ONLY_IN[field]:
-            for name in names:
-                if (text := _text(row, name)) is not None:
-                    fields[field] = text
-                    break
-    if (service := _SERVICE.match(stream)) is not None:
-        fields["service"] = service[0]
-    more = _MORE.get(stream)
+    for field, names in named:
+        for name in names:
+            if isinstance(text := row.get(name), str) and text:
+                fields[field] = text
+                break
+    if service is not None:
+        fields["service"] = service
     if more is not None:
-        keys += more[0](row, known)
+        keys += more(row, known)
     return Event(time, sensor, _kind(stream, row), distinct(keys), fields, raw)
 
 

@@ -147,7 +147,9 @@ def test_an_empty_log_has_no_events() -> None:
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_no_part_of_a_record() -> None:
-    (item,) = events(b"\xef\xbb\xbf" + FLOW + b"\r\n\r\n")
+    content = b"\xef\xbb\xbf" + FLOW + b"\r\n\r\n"
+    (item,) = events(content)
+    assert item.end == len(content) - 2
     assert isinstance(item, EventItem) and item.event.raw == FLOW
 
 
