@@ -9,7 +9,9 @@ _BRACKETED_SQUARE = re.compile(r"\[\s?(?:(\.|dot)|(@|at)|(:|://|/))\s?\]", re.IG
 _SCHEME = re.compile(
     r"(?<![a-z0-9])(?:h(?:xx|tt|\*\*|xt|tx)p(s?)|(f)[xt]p(s?))\s?(?=:)|\[(https?|ftp)\](?=:)", re.IGNORECASE
 )
-_IPV6_LIKE = re.compile(r"[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*", re.IGNORECASE)
+_IPV6_LIKE = re.compile(r"[0-9a-f:./]*", re.IGNORECASE)
+_PASSES = 4
+"""How often brackets inside brackets are undone; people do it once."""
 _AUTHORITY = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -33,13 +35,14 @@ def refang(text: str, *, square_only: bool = False) -> str:
         square_only: leave ``(.)`` and ``hxxp`` alone, which may be real inside the path of a URL.
     """
     pattern = _BRACKETED_SQUARE if square_only else _BRACKETED
-    while True:
+    for _ in range(_PASSES):
         plain = pattern.sub(_plain, text)
         if not square_only:
             plain = _SCHEME.sub(_plain_scheme, plain)
         if plain == text:
-            return text
+            break
         text = plain
+    return text
 
 
 def defang(text: str) -> str:
@@ -48,6 +51,6 @@ def defang(text: str) -> str:
     if match:
         scheme, authority, rest = match.groups()
         return f"{re.sub('^http', 'hxxp', scheme)}://{authority.replace('.', '[.]').replace('@', '[@]')}{rest}"
-    if _IPV6_LIKE.fullmatch(text):
+    if text.count(":") > 1 and _IPV6_LIKE.fullmatch(text):
         text = text.replace(":", "[:]")
     return text.replace(".", "[.]").replace("@", "[@]")

@@ -65,6 +65,8 @@ def host(text: str) -> tuple[str, str]:
 
 def _ascii_name(text: str) -> str:
     """Write an internationalised name in A-labels (UTS 46); names that IDNA 2008 forbids (emoji) in plain punycode."""
+    if len(text) > _LONGEST_NAME:  # before the codecs, whose time grows with the square of it
+        raise ValueError("not a domain name: too long")
     try:
         return idna.encode(text, uts46=True).decode("ascii")
     except (idna.IDNAError, UnicodeError):

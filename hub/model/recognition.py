@@ -153,19 +153,24 @@ def _checked_host(text: str, kind: str | None) -> Observable:
     return found
 
 
-_NAME_CHARACTERS = r"[^\s\x00-\x2c\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f]"
+_C = r"[^\s\x00-\x2c\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f.]"  # in a name: letters of any script, digits, - and _
+_NAME = rf"(?:{_C}{{1,63}}+\.(?={_C}))++[^\W\d_][\w-]{{1,62}}+"
+_TAIL = r"[^\s<>\"'`|]{0,4096}+"
 _CANDIDATES = re.compile(
-    r"(?P<url>[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s<>\"'`|\\^{}]+)"
+    rf"(?P<url>(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{{1,20}}+://[^\s<>\"'`|\\^{{}}]{{1,4096}}+)"
     r"|(?P<cve>\bCVE[-_][0-9]{4}[-_][0-9]{4,19}\b)"
     r"|(?P<mac>(?<![\w:.-])(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}(?![\w:-]))"
-    r"|(?P<ipv6>(?<![\w:.])[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:/[0-9]{1,3})?(?![\w:]))"
-    rf"|(?P<mail>[\w.+=%-]{{1,64}}@(?:{_NAME_CHARACTERS}{{1,63}}\.)+[^\W\d_][\w-]{{1,62}})"
+    r"|(?P<ipv6>(?<![\w:.])(?=[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:.]{2,46}+(?:/[0-9]{1,3})?(?![\w:]))"
+    rf"|(?P<mail>(?<![A-Za-z0-9_.+=%-])[\w.+=%-]{{1,64}}+@{_NAME})"
     r"|(?P<hash>(?<![\w-])(?:[0-9A-Fa-f]{128}|[0-9A-Fa-f]{64}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{32})(?![\w-]))"
-    r"|(?P<ipv4>(?<![\w.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:/[0-9]{1,2})?(?![\w]|\.[0-9])(?::[0-9]{1,5})?(?:/[^\s<>\"'`|]*)?)"
+    r"|(?P<ipv4>(?<![\w.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![\w]|\.[0-9])(?:/[0-9]{1,2}(?![\w/]))?"
+    rf"(?::[0-9]{{1,5}})?(?:/{_TAIL})?)"
     r"|(?P<as>\bASN?[0-9]{1,10}\b)"
-    rf"|(?P<name>(?:{_NAME_CHARACTERS}{{1,63}}\.)+[^\W\d_][\w-]{{1,62}}(?::[0-9]{{1,5}})?(?:/[^\s<>\"'`|]*)?)",
+    rf"|(?P<name>(?<!{_C})(?<!\.){_NAME}(?::[0-9]{{1,5}})?(?:/{_TAIL})?)",
     re.IGNORECASE,
 )
+"""What may be something in a text. Every part begins at a border and is bounded, so that time stays linear."""
+
 _TRAILING = ".,;:!?'\"*"
 
 

@@ -17,7 +17,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(//)?(.*)", re.DOTALL)
 _OPAQUE = frozenset(
     {"mailto", "data", "magnet", "tel", "sms", "javascript", "urn", "bitcoin", "market", "tg", "intent"}
 )
-_AUTHORITY = re.compile(r"(?:(?P<user>.*)@)?(?P<host>\[[^\]]*\]|[^:]*)(?::(?P<port>[0-9]*))?", re.DOTALL)
+_PLACE = re.compile(r"(\[[^\]]*\]|[^:]*)(?::([0-9]*))?", re.DOTALL)
 _TO_ENCODE = re.compile(r"%(?:[0-9A-Fa-f]{2})?|[^!#$&'()*+,\-./0-9:;=?@A-Z_a-z~]+")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -80,10 +80,11 @@ def url(text: str) -> str:
 
 def _with_authority(scheme: str, text: str) -> str:
     end = next((at for at, letter in enumerate(text) if letter in "/?#\\"), len(text))
-    parts = _AUTHORITY.fullmatch(text[:end])
-    if parts is None:
+    user, at, place_text = text[:end].rpartition("@")
+    place = _PLACE.fullmatch(place_text)
+    if place is None:
         raise ValueError("not a URL: bad host or port")
-    host_text = urllib.parse.unquote(parts["host"])
+    host_text = urllib.parse.unquote(place[1])
     if host_text:
         kind, host = names.host(host_text)
         if kind == "ipv6-addr":
@@ -94,11 +95,11 @@ def _with_authority(scheme: str, text: str) -> str:
         host = ""
     else:
         raise ValueError("not a URL: no host")
-    port = (parts["port"] or "").lstrip("0")
+    port = (place[2] or "").lstrip("0")
     if len(port) > 5 or int(port or 0) > 65535:
         raise ValueError("not a URL: no such port")
     port = "" if not port or port == DEFAULT_PORTS.get(scheme) else f":{port}"
-    user = "" if parts["user"] is None else _TO_ENCODE.sub(_encode, parts["user"]).replace("/", "%2F") + "@"
+    user = _TO_ENCODE.sub(_encode, user) + at
     rest = _TO_ENCODE.sub(_encode, text[end:])
     return f"{scheme}://{user}{host}{port}{rest if rest.startswith('/') else '/' + rest}"
 

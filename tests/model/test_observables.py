@@ -304,6 +304,18 @@ def test_recognise_all_reads_a_pasted_text():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("part", ["a.", ":", "1:", "a@", "a", "[", "[.", "(.)", "http://", "1.", "é.", "é", "a-", "@:"])
+def test_hostile_texts_take_no_longer_than_others(part):
+    """Each of these took minutes with an expression that tries every start and length."""
+    text = part * 30_000
+    recognise_all(text)
+    for kind in ("url", "email-addr", "domain-name", "file-name"):
+        observable(kind, text)
+        observable(kind, f"http://{text}/")
+    with pytest.raises(NotObservable):
+        recognise(text)
+
+
 @given(st.text(max_size=200))
 def test_recognise_all_takes_any_text(text):
     for found in recognise_all(text):
