@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Protocol
 
 from hub.model.audience import TLP
 from hub.model.markings import MARKING_ID
@@ -43,9 +43,15 @@ class City:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Sensor:
-    """A declared sensor: its name, and ``honeypot`` when nobody has honest business with it."""
+class Sensor(Protocol):
+    """What correlation knows of a declared sensor (`connectors.sensors.declaration`)."""
 
-    name: str
-    role: Literal["sensor", "honeypot"] = "sensor"
+    @property
+    def name(self) -> str:
+        """What its events are filed under."""
+        ...
+
+    @property
+    def role(self) -> str:
+        """Where it stands; at a ``honeypot`` nobody has honest business."""
+        ...

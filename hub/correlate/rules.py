@@ -10,7 +10,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -33,7 +33,7 @@ class When(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     kinds: frozenset[str] = frozenset()
-    sensor: Literal["honeypot"] | None = None
+    sensor: str | None = None
     severity: int | None = Field(None, ge=0)
     signature: str = ""
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from connectors.sensors.declaration import Sensor
 from connectors.sensors.suricata import Suricata
 from hub.admission.gate import Gate, Origin
 from hub.admission.warninglists import WarningLists
-from hub.correlate.city import City, Sensor
+from hub.correlate.city import City
 from hub.correlate.engine import Correlation
 from hub.model.audience import TLP
 from hub.model.items import IndicatorItem, StixItem
@@ -28,8 +29,8 @@ SHELLSHOCK = next((SAMPLES / "volexity").glob("*hell*hock*"), SAMPLES)
 
 CITY = City("city", "A City", "identity--6f3f5b7a-9c53-5d0e-9d8e-2f4a3b1c7d11")
 ASSETS = 'networks = ["138.68.3.71/32", "192.168.0.0/16", "192.0.2.0/24"]\ndomains = ["city.example"]\n'
-HONEYPOT = Sensor("honeypot", "honeypot")
-IDS = Sensor("ids")
+HONEYPOT = Sensor(name="honeypot", title="Honeypot", format="suricata", role="honeypot")
+IDS = Sensor(name="ids", title="Intrusion detection", format="suricata", role="ids")
 SURICATA = Suricata()
 
 

@@ -79,7 +79,7 @@ def test_the_city_learns_indicators_of_its_own(parts):
     assert severe["valid_from"] < severe["valid_until"]
     assert not [each for each in indicators.values() if re.search(r"138\.68\.3\.71|192\.168\.", each["pattern"])]
     shodan = indicators[derived_id("indicator", "rule", "honeypot-contact", "ipv4-addr:71.6.199.23")]
-    plain = indicators[derived_id("indicator", "rule", "honeypot-contact", "ipv4-addr:92.63.194.33")]
+    plain = indicators[derived_id("indicator", "rule", "honeypot-contact", "ipv4-addr:78.128.112.98")]
     assert "no-block" in shodan["labels"]
     assert "no-block" not in plain["labels"]
     assert shodan["confidence"] < plain["confidence"]

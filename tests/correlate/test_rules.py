@@ -7,18 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.correlate.city import Sensor
 from hub.correlate.rules import CityRules, Evidence, Repeated, Rule, RuleState, Verdict, When, advance
 from hub.errors import BadSettings
 from hub.model.events import Event
 from hub.model.times import MINUTE
+from tests.correlate.parts import HONEYPOT, IDS
 
 SHIPPED = Path(__file__).parents[2] / "rules" / "city"
 OWN = {"ipv4-addr:192.0.2.1", "ipv4-addr:192.0.2.2"}
 OUTSIDE = "ipv4-addr:198.51.100.9"
 INSIDE = "ipv4-addr:192.0.2.1"
-PLAIN = Sensor("ids")
-HONEYPOT = Sensor("pot", "honeypot")
 
 
 def event(kind: str, src: str, dst: str, time: int = 0, **fields: Any) -> Event:
@@ -38,10 +36,10 @@ def found(events, sensor, **known) -> set[Evidence]:
 
 def test_severe_alert_towards_the_city():
     severe = Evidence("severe-alert", OUTSIDE)
-    assert found([event("alert", OUTSIDE, INSIDE, severity=1)], PLAIN) == {severe}
-    assert found([event("alert", OUTSIDE, INSIDE, severity=2)], PLAIN) == set()
-    assert found([event("alert", OUTSIDE, INSIDE)], PLAIN) == set()
-    assert found([event("flow", OUTSIDE, INSIDE, severity=1)], PLAIN) == set()
+    assert found([event("alert", OUTSIDE, INSIDE, severity=1)], IDS) == {severe}
+    assert found([event("alert", OUTSIDE, INSIDE, severity=2)], IDS) == set()
+    assert found([event("alert", OUTSIDE, INSIDE)], IDS) == set()
+    assert found([event("flow", OUTSIDE, INSIDE, severity=1)], IDS) == set()
 
 
 @pytest.mark.parametrize(
@@ -54,21 +52,21 @@ def test_severe_alert_towards_the_city():
     ],
 )
 def test_only_what_comes_from_outside_towards_the_city_counts(src, dst):
-    assert found([event("alert", src, dst, severity=1)], PLAIN) == set()
+    assert found([event("alert", src, dst, severity=1)], IDS) == set()
     assert found([event("alert", src, dst, severity=1)], HONEYPOT) == set()
 
 
 def test_any_contact_with_a_honeypot_counts():
     contact = Evidence("honeypot-contact", OUTSIDE)
     assert contact in found([event("flow", OUTSIDE, INSIDE)], HONEYPOT)
-    assert found([event("flow", OUTSIDE, INSIDE)], PLAIN) == set()
+    assert found([event("flow", OUTSIDE, INSIDE)], IDS) == set()
     assert found([Event(0, "pot", "command", (OUTSIDE,), {"src": OUTSIDE}, b"")], HONEYPOT) == {contact}
 
 
 def test_without_declared_networks_the_sensors_role_decides():
     elsewhere = "ipv4-addr:203.0.113.7"
     attempt = [event("alert", OUTSIDE, elsewhere, severity=1)]
-    assert found(attempt, PLAIN, networks_known=False) == set()
+    assert found(attempt, IDS, networks_known=False) == set()
     assert {each.key for each in found(attempt, HONEYPOT, networks_known=False)} == {OUTSIDE}
     assert found([event("alert", INSIDE, elsewhere)], HONEYPOT, networks_known=False) == set()
 

@@ -57,7 +57,7 @@ def test_a_port_scan_is_one_object_with_a_count(parts):
         "2026-03-01T00:00:00.000Z",
         "2026-03-01T00:00:49.000Z",
     )
-    assert "labels" not in sighting
+    assert sighting["labels"] == ["documentation"]
 
 
 def test_each_day_is_a_sighting_of_its_own_and_grows(parts):
