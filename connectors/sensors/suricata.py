@@ -141,8 +141,9 @@ class Suricata(LogFormat):
                 "src_port": eve.src_port,
                 "dst_port": eve.dest_port,
                 "flow_id": eve.flow_id,
-                "service": service,
             }
+            if service is not None:
+                fields["service"] = service
             alert = eve.alert
             if alert is not None:
                 fields["signature"] = alert.signature
