@@ -33,7 +33,21 @@ _WORD = re.compile(r"\w+(?:[.@-]+\w+)*")
 _PART = re.compile(r"[^\W_]+")
 _WITHOUT_PARTS = re.compile(r"[0-9.-]+")
 _DEFANGED = re.compile(r"\[\s?(?:\.|dot)\s?\]|\(\.\)|\{\.\}")
-_TEXTS = ("description", "value", "abstract", "explanation", "opinion", "content", "subject", "goals", "objective")
+_TEXTS = (
+    *(
+        "labels",
+        "aliases",
+        "x_mitre_aliases",
+        "value",
+        "abstract",
+        "explanation",
+        "opinion",
+        "subject",
+        "goals",
+        "objective",
+    ),
+    *("description", "content"),
+)
 _FIELDS = {
     "type": "type",
     "id": "id",
@@ -76,6 +90,8 @@ def words(text: str) -> list[str]:
     Addresses, host names, mail addresses, file names and numbers such as CVE-2024-1234 are one word each; defanged
     dots are undone.
     """
+    if len(text) <= _SURELY_SHORT and text.isalnum() and text.isascii():
+        return [text.lower()]
     text = _folded(text[:_LONGEST_TEXT])
     if "[" in text or "(" in text or "{" in text:
         text = _DEFANGED.sub(".", text)
@@ -162,27 +178,28 @@ def _mappings(value: Any) -> Iterable[Mapping[str, Any]]:
     return [item for item in value[:MOST_TOKENS] if isinstance(item, Mapping)] if isinstance(value, list) else ()
 
 
-def _exact(obj: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the tokens of the exact properties."""
+def _exact(obj: Mapping[str, Any]) -> list[str]:
+    """Return the tokens of the exact properties."""
+    found = []
     for name, value in obj.items():
         field = _field_of(name)
-        if field == "id":
-            yield from (f"id={term(text)}" for text in _strings(value))
+        if field == "id" and isinstance(value, str):
+            found.append(f"id={term(value)}")
         elif field is not None:
-            yield from (_token(field, text) for text in _strings(value))
+            found += [_token(field, text) for text in _strings(value)]
     for phase in _mappings(obj.get("kill_chain_phases")):
-        yield from (_token("phase", text) for text in _strings(phase.get("phase_name")))
+        found += [_token("phase", text) for text in _strings(phase.get("phase_name"))]
     for reference in _mappings(obj.get("external_references")):
-        yield from (_token("external", text) for text in _strings(reference.get("external_id")))
+        found += [_token("external", text) for text in _strings(reference.get("external_id"))]
+    return found
 
 
 def _texts(obj: Mapping[str, Any], observables: Sequence[Observable]) -> Iterator[str]:
     """Yield the texts that words are taken from, the most telling first; the name is not among them."""
     for observable in observables[:MOST_TOKENS]:
         yield observable.value
-    for name in ("labels", "aliases", "x_mitre_aliases"):
-        yield from _strings(obj.get(name))
+    for name in _TEXTS:
+        if name in obj:
+            yield from _strings(obj[name])
     for reference in _mappings(obj.get("external_references")):
         yield from _strings(reference.get("external_id"))
-    for name in _TEXTS:
-        yield from _strings(obj.get(name))

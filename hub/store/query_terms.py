@@ -81,10 +81,10 @@ def _prefix(field: str, text: str, fault: Fault) -> Prefix:
 
 
 def _level(field: str, text: str) -> str:
-    """Write a traffic light or permissible action as it is stored."""
-    if field not in {"tlp", "pap"}:
+    """Write a traffic light as it is stored."""
+    if field != "tlp":
         return text
-    level = text.lower().removeprefix("tlp:").removeprefix("pap:").replace("+", "_").replace("-", "_")
+    level = text.lower().removeprefix("tlp:").replace("+", "_").replace("-", "_")
     return "clear" if level == "white" else level
 
 

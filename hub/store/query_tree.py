@@ -61,7 +61,7 @@ class Under(Node):
     key: str
 
 
-Attribute = Literal["version", "date_added", "created", "valid_until", "confidence", "revoked", "matchable"]
+Attribute = Literal["version", "date_added", "created", "valid_until", "confidence", "revoked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +115,13 @@ FIELDS: dict[str, Field] = {
         Field("marking", "exact", "id of a marking on it"),
         Field("pattern_type", "exact", "language of the pattern: `stix`, `sigma`, `yara`, …"),
         Field("tlp", "exact", "traffic light: `clear`, `green`, `amber`, `amber+strict`, `red`, `unknown`"),
-        Field("pap", "exact", "permissible action: `clear`, `green`, `amber`, `red`"),
         Field("owner", "exact", "organisation whose data it is"),
+        Field("match", "exact", "`no`: a live indicator that is kept and found, but never matched (compound patterns)"),
+        Field(
+            "claimed",
+            "exact",
+            "id of the identity that it names as its maker, where its source does not speak for that one",
+        ),
         Field("warning", "exact", "label of a warning list that knows a value of it"),
         Field("modified", "time", "time of this version", "version"),
         Field("added", "time", "when the hub stored it", "date_added"),
@@ -124,7 +129,6 @@ FIELDS: dict[str, Field] = {
         Field("valid_until", "time", "when an indicator ends", "valid_until"),
         Field("confidence", "number", "confidence, 0 to 100", "confidence"),
         Field("revoked", "flag", "whether it was taken back", "revoked"),
-        Field("match", "flag", "whether an event with any one of its values is a hit", "matchable"),
     )
 }
 """Every field of the language, by name."""

@@ -103,7 +103,7 @@ def either(value: str, *words: str) -> Or:
         ("confidence:{10 TO 20]", Compare("confidence", 11, 20)),
         ("confidence:*", Compare("confidence", None, None)),
         ("revoked:true", Compare("revoked", 1, 1)),
-        ("match:no", Compare("matchable", 0, 0)),
+        ("match:no", Token("match", "no")),
         ("added:2026-02", Compare("date_added", moment("2026-02-01T00:00:00Z"), moment("2026-03-01T00:00:00Z") - 1)),
         ("created:2026", Compare("created", moment("2026-01-01T00:00:00Z"), moment("2027-01-01T00:00:00Z") - 1)),
         ("created:2026-12", Compare("created", moment("2026-12-01T00:00:00Z"), moment("2027-01-01T00:00:00Z") - 1)),

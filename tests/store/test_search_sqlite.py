@@ -16,7 +16,6 @@ from hub.model.tokens import tokens_of
 from hub.store.ports import HUB, UNVERSIONED, Batch, Draft, SearchQuery
 from hub.store.query import parse
 from hub.store.sqlite.engine import SqliteStore
-from hub.store.sqlite.search import compile as compile_tree
 from hub.store.sqlite.search import select
 from tests.store.search_oracle import Stored, finds
 
@@ -114,7 +113,7 @@ def made(number: int, chance: random.Random) -> Draft:
             collection=collection,
             source=source,
             observables=values,
-            extra={"tlp": [chance.choice(("green", "red"))]},
+            extra={"tlp": [chance.choice(("green", "red"))], "match": [chance.choice(("yes", "no"))]},
         ),
         created=version or None,
         valid_until=chance.choice((None, START + 20 * times.DAY, START + 40 * times.DAY)),
@@ -248,8 +247,8 @@ def test_a_page_before_a_position_is_what_the_oracle_finds_there(
 
 
 def test_what_is_about_tokens_only_is_one_expression() -> None:
-    condition, parameters = compile_tree(parse("(ab OR name:cd*) NOT (label:ef OR type:gh) xy"))
-    assert condition.count("MATCH") == 1
+    sql, parameters = select(parse("(ab OR name:cd*) NOT (label:ef OR type:gh) xy"), "c.id", "")
+    assert sql.count("MATCH") == 1
     assert parameters == ['((("w=ab" OR "name=cd" *) AND "w=xy") NOT (("label=ef" OR "type=gh")))']
 
 

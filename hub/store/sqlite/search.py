@@ -23,7 +23,7 @@ def select(tree: Node, columns: str, visible: str) -> tuple[str, _Parameters]:
     """
     words, rest = _leading(tree)
     if words is None:
-        condition, parameters = compile(tree)
+        condition, parameters = _condition(tree)
         source, position = "changes AS c NOT INDEXED", "c.position"
     else:
         condition, parameters = _joined(" AND ", rest)
@@ -46,7 +46,7 @@ def _leading(tree: Node) -> tuple[str | None, list[Node]]:
     return (None, []) if any(_positions(part) for part in rest) else (_match(first), rest)
 
 
-def compile(tree: Node) -> tuple[str, _Parameters]:  # noqa: A001 - the name says it best
+def _condition(tree: Node) -> tuple[str, _Parameters]:
     """Return a condition on rows of the change log (alias ``c``) and its parameters.
 
     The condition is never NULL, so it can be negated.
@@ -60,7 +60,7 @@ def compile(tree: Node) -> tuple[str, _Parameters]:  # noqa: A001 - the name say
         case Or(parts):
             return _joined(" OR ", _grouped(parts, Or))
         case Not(part):
-            condition, parameters = compile(part)
+            condition, parameters = _condition(part)
             return f"NOT ({condition})", parameters
         case Compare():
             return _compare(tree)
@@ -131,7 +131,7 @@ def _grouped(parts: tuple[Node, ...], operation: type[And | Or] = And) -> list[N
 def _joined(operator: str, parts: list[Node]) -> tuple[str, _Parameters]:
     conditions, parameters = [], []
     for part in parts:
-        condition, more = compile(part)
+        condition, more = _condition(part)
         conditions.append(f"({condition})")
         parameters += more
     return operator.join(conditions), parameters
