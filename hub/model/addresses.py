@@ -54,12 +54,11 @@ def _prefix_length(text: str, bits: int) -> int:
 def format_network(bits: int, value: int, length: int) -> tuple[str, str]:
     """Write the network that holds address ``value`` (an integer of 32 or 128 bits): kind and canonical text."""
     value = value >> (bits - length) << (bits - length)
-    address: ipaddress.IPv4Address | ipaddress.IPv6Address
     if bits == 32:
-        kind, address = "ipv4-addr", ipaddress.IPv4Address(value)
+        kind, text = "ipv4-addr", f"{value >> 24}.{value >> 16 & 255}.{value >> 8 & 255}.{value & 255}"
     else:
-        kind, address = "ipv6-addr", ipaddress.IPv6Address(value)
-    return kind, str(address) if length == bits else f"{address}/{length}"
+        kind, text = "ipv6-addr", str(ipaddress.IPv6Address(value))
+    return kind, text if length == bits else f"{text}/{length}"
 
 
 def network_numbers(value: str) -> tuple[int, int, int]:
