@@ -18,9 +18,10 @@ from hub.errors import NotAllowed, NotFound
 from hub.model import times
 from hub.model.envelope import cut_envelope
 from hub.publish.collections import STIX_21, Collection, Collections
-from hub.store.ports import Batch, Change, ManifestEntry, ManifestPage, PageQuery, Store, Versions, Withdrawal
+from hub.store.ports import Batch, ManifestEntry, ManifestPage, PageQuery, Store, Versions, Withdrawal
 from hub.taxii.asked import ASKED, Asked, Front
 from hub.taxii.cursor import Cursors, Place
+from hub.taxii.filters import Filters
 from hub.taxii.media import TAXII_21
 from hub.taxii.statuses import Statuses
 
@@ -79,7 +80,7 @@ class HubBackend(Backend):  # type: ignore[misc]
         return self.page(_asked(), limit)
 
     def get_object(
-        self, _api_root: str, _collection_id: str, object_id: str, _filters: object, _allowed: object, limit: int
+        self, _api_root: str, _collection_id: str, _object_id: str, _filters: object, _allowed: object, limit: int
     ) -> tuple[StoredBytes, Headers]:
         """Return versions of one object in an envelope (section 5.6).
 
@@ -89,7 +90,7 @@ class HubBackend(Backend):  # type: ignore[misc]
         asked = _asked()
         envelope, headers = self.page(asked, limit)
         if envelope == b"{}":
-            self._latest(asked, object_id)
+            self._must_exist(asked)
         return envelope, headers
 
     def page(self, asked: Asked, limit: int) -> tuple[StoredBytes, Headers]:
@@ -115,7 +116,7 @@ class HubBackend(Backend):  # type: ignore[misc]
         return self._listing(asked, place, page, {"objects": [_record(entry) for entry in page.entries]})
 
     def get_object_versions(
-        self, _api_root: str, _collection_id: str, object_id: str, _filters: object, _allowed: object, limit: int
+        self, _api_root: str, _collection_id: str, _object_id: str, _filters: object, _allowed: object, limit: int
     ) -> tuple[StoredBytes, Headers]:
         """Return the versions of one object in order of arrival, and headers (section 5.8).
 
@@ -126,7 +127,7 @@ class HubBackend(Backend):  # type: ignore[misc]
         query, place = self._query(asked, limit, _EVERY)
         page = self._store.read_manifest(asked.scope, query)
         if not page.entries:
-            self._latest(asked, object_id)
+            self._must_exist(asked)
         versions = list(dict.fromkeys(entry.version_text for entry in page.entries))
         return self._listing(asked, place, page, {"versions": versions})
 
@@ -168,14 +169,15 @@ class HubBackend(Backend):  # type: ignore[misc]
         """
         asked = _asked()
         reader = asked.principal.reader
-        if self._latest(asked, object_id).audience.owner != reader.organisation and not reader.analyst:
-            raise NotAllowed("only the organisation that handed it in, or the city's analysts, can withdraw it")
         gone = [
             Withdrawal(asked.named.key, object_id, times.parse_timestamp(entry.version_text))
-            for entry in self._entries(asked)
+            for entry in self._entries(asked, asked.filters)
         ]
-        if not gone:
-            raise NotFound("there is no such version of it in this collection")
+        latest = self._store.get(asked.scope, [object_id]).get(object_id) if gone else None
+        if latest is None:
+            raise NotFound("there is no such object, or no such version of it, in this collection")
+        if latest.audience.owner != reader.organisation and not reader.analyst:
+            raise NotAllowed("only the organisation that handed it in, or the city's analysts, can withdraw it")
         self._store.commit(Batch(withdrawals=gone))
 
     def _resource(self, collection: Collection) -> dict[str, Any]:
@@ -218,18 +220,16 @@ class HubBackend(Backend):  # type: ignore[misc]
             resource["next"] = self._cursors.token(Place(page.last, last), asked.binding)
         return StoredBytes(orjson.dumps(resource | listed)), _added(page.entries[0].date_added, last)
 
-    def _latest(self, asked: Asked, object_id: str) -> Change:
-        change = self._store.get(asked.scope, [object_id]).get(object_id)
-        if change is None:
+    def _must_exist(self, asked: Asked) -> None:
+        if next(self._entries(asked, Filters()), None) is None:
             raise NotFound("there is no such object in this collection")
-        return change
 
-    def _entries(self, asked: Asked) -> Iterator[ManifestEntry]:
+    def _entries(self, asked: Asked, filters: Filters) -> Iterator[ManifestEntry]:
+        """Yield all versions of the object that the account may see and the filters name, page by page."""
+        versions, ids = filters.versions or _EVERY, frozenset((asked.address.object_id,))
         after, more = 0, True
         while more:
-            versions = asked.filters.versions or _EVERY
-            ids, spec_versions = frozenset((asked.address.object_id,)), asked.filters.spec_versions
-            query = PageQuery(asked.named.key, after, ids=ids, spec_versions=spec_versions, versions=versions)
+            query = PageQuery(asked.named.key, after, ids=ids, spec_versions=filters.spec_versions, versions=versions)
             page = self._store.read_manifest(asked.scope, query)
             yield from page.entries
             after, more = page.last, page.more
