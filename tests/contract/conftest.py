@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from hub.store.ports import Store
 from hub.store.sqlite.engine import SqliteStore
 

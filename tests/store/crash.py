@@ -1,8 +1,7 @@
 """Writers and readers of one store in processes of their own, killed at random moments; and what must hold afterwards.
 
-Run as ``python -m tests.store.crash FILE KILLS SEED``; prints the violations as a JSON list. The program has one thread and
-forks, so that a killed process is replaced within milliseconds. Every process reports by single lines on a pipe:
-what it reports, it had; a line cut off by the kill counts as not reported.
+Run as ``python -m tests.store.crash FILE KILLS SEED``; prints what was broken as JSON. The program has one thread
+and forks, so that a killed process is replaced within milliseconds. Every process reports by single lines on a pipe: what it reports, it had; a line cut off by the kill counts as not reported.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +70,15 @@ def withdrawn_by(writer: str, number: int) -> list[Withdrawal]:
 def violations(evidence: Evidence) -> list[str]:
     """Return a sentence for each promise that was broken (DESIGN section 4, invariants 1 to 3)."""
     found = list(evidence.faults)
-    puts = [(position, date, id_, version) for position, date, action, id_, version, _ in evidence.log if action == "put"]
+    puts = [
+        (position, date, id_, version) for position, date, action, id_, version, _ in evidence.log if action == "put"
+    ]
     withdrawn = {id_ for _, _, action, id_, _, _ in evidence.log if action == "withdraw"}
     positions = [entry[0] for entry in evidence.log]
     dates = [entry[1] for entry in evidence.log]
-    if any(later <= earlier for earlier, later in zip(positions, positions[1:], strict=False)):
+    if any(later <= earlier for earlier, later in pairwise(positions)):
         found.append("positions do not rise")
-    if any(later <= earlier for earlier, later in zip(dates, dates[1:], strict=False)):
+    if any(later <= earlier for earlier, later in pairwise(dates)):
         found.append("dates do not rise")
     if len({(id_, version) for _, _, id_, version in puts}) != len(puts):
         found.append("a version is there twice")
@@ -85,7 +87,9 @@ def violations(evidence: Evidence) -> list[str]:
         if id_ not in withdrawn and stored.get((id_, version)) != (position, date):
             found.append(f"acknowledged {id_} version {version} at {position} is not there")
     found += _broken_batches(evidence, set(stored), withdrawn)
-    entitled = [(id_, version) for _, _, action, id_, version, label in evidence.log if action == "put" and label == OPEN.label]
+    entitled = [
+        (id_, version) for _, _, action, id_, version, label in evidence.log if action == "put" and label == OPEN.label
+    ]
     for poller, seen in evidence.polled.items():
         if len(set(seen)) != len(seen):
             found.append(f"{poller} got an object twice")
@@ -133,11 +137,13 @@ def write(path: Path, writer: str, pipe: int) -> None:
         )
         kept = store.document("cursor", writer)
         version = kept.version if kept else -1
-        _report(pipe, {"stored": [(one.id, one.version, *rest) for one, (_, *rest) in zip(drafts, outcomes, strict=True)]})
+        _report(
+            pipe, {"stored": [(one.id, one.version, *rest) for one, (_, *rest) in zip(drafts, outcomes, strict=True)]}
+        )
 
 
 def poll(path: Path, by: str, start: dict[str, Any], pipe: int, last_round: bool) -> None:
-    """Pull page after page as a stranger, by ``next`` or by ``added_after``; each line holds a page and where to go on."""
+    """Pull page after page as a stranger, by ``next`` or ``added_after``; a line holds a page and where to go on."""
     store = SqliteStore(path)
     place = start
     while True:

@@ -166,6 +166,15 @@ class SqliteStore:
         except StoreCorrupt as error:
             return [error.message]
 
+    def backup(self, target: Path) -> None:
+        """See `hub.store.ports.Store.backup`."""
+        try:
+            with self._connections.reading() as db:
+                db.execute("VACUUM INTO ?", (str(target),))
+        except HubError:
+            target.unlink(missing_ok=True)
+            raise
+
     def close(self) -> None:
         """See `hub.store.ports.Store.close`."""
         self._connections.close()

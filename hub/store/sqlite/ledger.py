@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -11,6 +10,7 @@ import msgspec
 from hub.model.events import Event
 from hub.model.observables import index_key, key_of, span
 from hub.store.ports import SAMPLES, LedgerCount, LedgerKey, LedgerRow
+from hub.store.sqlite.lists import as_list
 from hub.store.sqlite.names import Names
 
 _ADD = """
@@ -74,19 +74,20 @@ def read(
             if body is not None:
                 row[1].append(_decode(body))
         found.update(seen)
-    return [
+    rows = [
         LedgerRow(
             LedgerKey(key_of(index), sensors.text(sensor), day),
             total,
             tuple(sorted(events, key=lambda event: event.time)),
         )
-        for (index, sensor, day), (total, events) in sorted(found.items(), key=lambda item: item[0])
+        for (index, sensor, day), (total, events) in found.items()
     ]
+    return sorted(rows, key=lambda row: row.key)
 
 
 def _queries(observables: Iterable[str], under: bool) -> Iterator[tuple[str, dict[str, str | int]]]:
     keys = dict.fromkeys(observables)
-    yield _EXACT, {"keys": json.dumps([index_key(key) for key in keys])}
+    yield _EXACT, {"keys": as_list(index_key(key) for key in keys)}
     if under:
         for low, high in dict.fromkeys(interval for key in keys for interval in span(key)):
             yield _RANGE, {"low": low, "high": high}

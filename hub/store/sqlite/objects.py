@@ -3,7 +3,6 @@
 # ruff: noqa: S608 - SQL is built from this program's own constants and numbers; values are always parameters.
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable
 
@@ -11,6 +10,7 @@ from hub.errors import BadQuery
 from hub.model.audience import Audience
 from hub.model.observables import index_key
 from hub.store.ports import Change, Head, SearchPage, SearchQuery
+from hub.store.sqlite.lists import as_list
 from hub.store.sqlite.names import Names
 from hub.store.sqlite.search import select
 from hub.store.sqlite.sight import Sight
@@ -62,9 +62,7 @@ class Objects:
         rows = db.execute(
             f"SELECT {_COLUMNS} FROM changes AS c WHERE c.position > :after AND c.state > 0{only}"
             " ORDER BY c.position LIMIT :limit",
-            {"after": after, "limit": limit, "types": json.dumps(sorted(types))}
-            if types
-            else {"after": after, "limit": limit},
+            {"after": after, "limit": limit, "types": as_list(types)} if types else {"after": after, "limit": limit},
         )
         return [self._change(row) for row in rows]
 
@@ -75,7 +73,7 @@ class Objects:
             " SELECT b.position FROM changes AS b INDEXED BY identity WHERE b.state = 1 AND b.id = wanted.value"
             f" AND b.superseded < 4{sight.visible('b')}"
             " ORDER BY b.spec_version DESC, b.version DESC, b.position DESC LIMIT 1)",
-            (json.dumps(list(ids)),),
+            (as_list(ids),),
         )
         return {row[4]: self._change(row) for row in rows}
 
@@ -89,7 +87,7 @@ class Objects:
             " SELECT o.position FROM observables AS o CROSS JOIN changes AS l ON l.position = o.position"
             f" WHERE o.index_key = wanted.value{sight.newest('l')} ORDER BY o.position DESC LIMIT ?)"
             " ORDER BY wanted.key, c.position DESC",
-            (json.dumps([index_key(key) for key in keys]), limit_each),
+            (as_list(index_key(key) for key in keys), limit_each),
         )
         found: dict[str, list[Change]] = {}
         for number, *row in rows:

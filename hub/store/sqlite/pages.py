@@ -7,11 +7,11 @@ position and stops at the limit. The plain page has one arm over the rows that c
 # ruff: noqa: S608 - SQL is built from this program's own constants and numbers; values are always parameters.
 from __future__ import annotations
 
-import json
 import sqlite3
 from typing import Any
 
 from hub.store.ports import ManifestEntry, ManifestPage, ObjectPage, PageQuery
+from hub.store.sqlite.lists import as_list
 from hub.store.sqlite.sight import Sight
 
 _NEWER = (
@@ -79,11 +79,11 @@ def _more(db: sqlite3.Connection, sight: Sight, query: PageQuery, values: dict[s
 def _values(collection: int, query: PageQuery, after: int) -> dict[str, Any]:
     values: dict[str, Any] = {"collection": collection, "after": after}
     if query.ids:
-        values["ids"] = json.dumps(sorted(query.ids))
+        values["ids"] = as_list(query.ids)
     if query.spec_versions:
-        values["specifications"] = json.dumps(sorted(query.spec_versions))
+        values["specifications"] = as_list(query.spec_versions)
     if query.versions.exact:
-        values["exact"] = json.dumps(sorted(query.versions.exact))
+        values["exact"] = as_list(query.versions.exact)
     values.update((f"type{number}", type_) for number, type_ in enumerate(sorted(query.types)))
     return values
 
@@ -138,4 +138,4 @@ def _version(sight: Sight, query: PageQuery) -> str:
         alternatives.append(f"NOT EXISTS ({others} AND n.version < c.version)")
     if versions.exact:
         alternatives.append("c.version IN (SELECT value FROM json_each(:exact))")
-    return f" AND ({' OR '.join(alternatives) or '0'})"
+    return f" AND ({' OR '.join(alternatives) or 'c.position < 0'})"

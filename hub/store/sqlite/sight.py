@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hub.model.audience import Audience, Purpose, Reader, may
@@ -61,12 +62,12 @@ class Sights:
         collections = None
         if scope.collections is not None:
             numbers = [self._collections.number(key) for key in scope.collections]
-            collections = ",".join(str(number) for number in sorted(n for n in numbers if n is not None))
+            collections = _numbered(number for number in numbers if number is not None)
         return Sight(allowed, collections)
 
     def _ask(self, reader: Reader, purpose: Purpose, count: int) -> str:
-        allowed = ",".join(
-            str(number)
+        allowed = _numbered(
+            number
             for number in range(1, count + 1)
             if may(reader, Audience.from_label(self._audiences.text(number)), purpose).allowed
         )
@@ -74,3 +75,8 @@ class Sights:
             self._allowed.clear()
         self._allowed[reader, purpose] = (count, allowed)
         return allowed
+
+
+def _numbered(numbers: Iterable[int]) -> str:
+    """Return numbers as SQL; 0, which no row has, stands for none, because SQLite has no use for an index then."""
+    return ",".join(str(number) for number in sorted(numbers)) or "0"
