@@ -12,6 +12,7 @@ from functools import partial
 
 from luqum import tree as lucene
 
+from hub.errors import BadQuery
 from hub.store.query_terms import Wild, limits, read_term
 from hub.store.query_text import QueryText
 from hub.store.query_tree import (
@@ -45,6 +46,9 @@ __all__ = [
     "parse",
 ]
 
+DEEPEST_TREE = 24
+"""Levels of AND, OR and NOT inside one another at most: engines' own parsers end at some hundred open brackets."""
+
 _LOWER_OPERATORS = frozenset({"and", "or", "not", "&&", "||"})
 _NOT_OFFERED = {
     lucene.Fuzzy: "similar words (~) cannot be searched",
@@ -63,7 +67,26 @@ def parse(text: str) -> Node:
         BadQuery: it cannot be read or is too large; the message names the column and what to do.
     """
     query = QueryText(text)
-    return _Reader(query).node(query.parse(), None)
+    tree = _Reader(query).node(query.parse(), None)
+    if _depth(tree) > DEEPEST_TREE:
+        raise BadQuery(f"The query has more than {DEEPEST_TREE} levels of AND, OR and NOT; ask in several queries.")
+    return tree
+
+
+def _depth(tree: Node) -> int:
+    match tree:
+        case And(parts) | Or(parts):
+            return 1 + max(_depth(part) for part in parts)
+        case Not(part):
+            return 1 + _depth(part)
+    return 0
+
+
+def _joined(operation: type[And | Or], parts: list[Node]) -> Node:
+    """Join parts; what is joined by the same operation inside becomes part of it."""
+    return operation(
+        tuple(inner for part in parts for inner in (part.parts if isinstance(part, operation) else (part,)))
+    )
 
 
 class _Reader:
@@ -77,11 +100,12 @@ class _Reader:
             case lucene.Group() | lucene.FieldGroup() | lucene.Plus():
                 return self.node(item.children[0], field)
             case lucene.AndOperation() | lucene.UnknownOperation():
-                return And(tuple(self.node(child, field) for child in item.children))
+                return _joined(And, [self.node(child, field) for child in item.children])
             case lucene.OrOperation():
-                return Or(tuple(self.node(child, field) for child in item.children))
+                return _joined(Or, [self.node(child, field) for child in item.children])
             case lucene.Not() | lucene.Prohibit():
-                return Not(self.node(item.children[0], field))
+                part = self.node(item.children[0], field)
+                return part.part if isinstance(part, Not) else Not(part)
             case lucene.SearchField():
                 return self._under_field(item, field)
             case lucene.Range() | lucene.From() | lucene.To():

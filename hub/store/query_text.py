@@ -19,7 +19,7 @@ LONGEST_QUERY = 2000
 DEEPEST_QUERY = 20
 """Brackets inside one another at most."""
 MOST_TERMS = 100
-"""Terms of a query at most; also its operators NOT, + and -."""
+"""Terms of a query at most; also its NOT, + and - signs, and its colons."""
 MOST_WILDCARDS = 10
 """Asterisks of a query at most."""
 _MOST_DEFANGED = 64
@@ -36,7 +36,7 @@ _VALUE = re.compile(
     r"|[^:/\\]+\.[^:/\\]+:[0-9]{1,5}(?:/.*)?\Z",
     re.IGNORECASE | re.DOTALL,
 )
-_TERM = re.compile(r'"(?:[^\\"]|\\.)*"|(?:\\.|[^\s()\[\]{}:"+\-\\])(?:\\.|[^\s()\[\]{}:"\\])*', re.DOTALL)
+_TERM = re.compile(r'"(?:[^\\"]|\\.)*"|(?:\\.|[^\s()\[\]{}:"+\-\\])(?:\\.|[^\s()\[\]{}:"\\])*+(?!:)', re.DOTALL)
 _OPERATORS = frozenset({"AND", "OR", "NOT", "TO"})
 _SIGN = re.compile(r"(?<![^\s(:+-])[+-]")
 _POSITION = re.compile(r"position (\d+)")
@@ -119,7 +119,8 @@ class QueryText:
                 raise self.fault(position, f"more than {DEEPEST_QUERY} brackets inside one another")
         terms = [match for match in _TERM.finditer(self._text) if match[0] not in _OPERATORS]
         negations = [match for match in _TERM.finditer(self._text) if match[0] == "NOT"] + list(_SIGN.finditer(plain))
-        for found, what in ((terms, "terms"), (negations, "NOT, + and - signs")):
+        colons = list(re.finditer(":", plain))
+        for found, what in ((terms, "terms"), (negations, "NOT, + and - signs"), (colons, "colons")):
             if len(found) > MOST_TERMS:
                 raise self.fault(found[MOST_TERMS].start(), f"more than {MOST_TERMS} {what}; ask in several queries")
         if plain.count("*") + sum(value.count("*") for value in self._values) > MOST_WILDCARDS:

@@ -70,6 +70,7 @@ def either(value: str, *words: str) -> Or:
         ("type:indicator AND value:184.105.*", And((Token("type", "indicator"), Prefix("value", "184.105.")))),
         ("emotet loader", And((w("emotet"), w("loader")))),
         ("a OR b AND NOT c", Or((w("a"), And((w("b"), Not(w("c"))))))),
+        ("(a b) c OR (d OR NOT NOT e)", And((w("a"), w("b"), Or((w("c"), w("d"), w("e")))))),
         ("+a -b", And((w("a"), Not(w("b"))))),
         ('"Cobalt Strike"', And((w("cobalt"), w("strike")))),
         ("TYPE:Indicator", Token("type", "indicator")),
@@ -182,6 +183,14 @@ def test_every_fault_names_its_place(text: str, column: int | None, words: str) 
     message = str(caught.value)
     assert words in message
     assert ("end of the query" if column is None else f"column {column}:") in message
+
+
+def test_queries_of_too_many_levels_are_refused() -> None:
+    text = "a"
+    for _ in range(10):
+        text = f"(b OR c AND NOT {text})"
+    with pytest.raises(BadQuery, match="24 levels"):
+        parse(text)
 
 
 @pytest.mark.parametrize(("text", "words"), (("", "empty"), (" \n", "empty"), ("a" * 2001, "2000 are allowed")))

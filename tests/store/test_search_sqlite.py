@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hub.errors import BadQuery
 from hub.model import times
 from hub.model.audience import Audience
 from hub.model.observables import Observable
@@ -244,6 +245,36 @@ def test_a_page_before_a_position_is_what_the_oracle_finds_there(
         found = [row[0] for row in db.execute(sql, (*parameters, 250, 40))]
         assert found == [positions[id_] for id_ in expected(stored, text) if positions[id_] < 250][:40], text
     db.close()
+
+
+@pytest.mark.parametrize(
+    ("level", "levels"),
+    (
+        ("(emotet OR loader AND NOT {})", 8),
+        ("(emotet AND (loader OR {}))", 10),
+        ("(confidence:>3 OR emotet AND NOT {})", 8),
+        ("(value:184.0.0.0/8 OR revoked:true (type:report OR {}))", 10),
+        ("(emotet NOT {})", 12),
+    ),
+)
+def test_the_deepest_queries_can_be_answered(corpus: tuple[SqliteStore, list[Stored]], level: str, levels: int) -> None:
+    store, stored = corpus
+    text = "loader"
+    for _ in range(levels):
+        text = level.format(text)
+    assert found(store, text) == expected(stored, text)
+    with pytest.raises(BadQuery):
+        for _ in range(levels):
+            text = level.format(text)
+        parse(text)
+
+
+def test_the_widest_queries_can_be_answered(corpus: tuple[SqliteStore, list[Stored]]) -> None:
+    store, stored = corpus
+    for operator in (" OR ", " ", " AND NOT "):
+        for term in ("word{}", "type:t{}", "confidence:{}", "10.{}.0.0/16"):
+            text = operator.join(term.format(number) for number in range(95 if operator != " AND NOT " else 60))
+            assert found(store, text) == expected(stored, text)
 
 
 def test_what_is_about_tokens_only_is_one_expression() -> None:
