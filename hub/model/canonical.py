@@ -57,6 +57,18 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFC", _plain(text).lower())
 
 
+def _settled(form: Callable[[str], str]) -> Callable[[str], str]:
+    """Repeat a form that takes things off until nothing more comes off (quotes in blanks in quotes)."""
+
+    def read(text: str) -> str:
+        value = form(_plain(text))
+        while value and (again := form(_plain(value))) != value:
+            value = again
+        return value
+
+    return read
+
+
 def _one_line(text: str) -> str:
     return _BLANKS.sub(" ", _plain(text))
 
@@ -68,8 +80,14 @@ def _vulnerability(text: str) -> str:
     return name
 
 
-def _of(kind: str, form: Callable[[str], str], check: Callable[[str], str] = str) -> Callable[[str], tuple[str, str]]:
-    return lambda text: (kind, form(check(text)))
+def _of(kind: str, form: Callable[[str], str]) -> Callable[[str], tuple[str, str]]:
+    def read(text: str) -> tuple[str, str]:
+        value = form(text)
+        if not value:
+            raise ValueError("nothing is left of it")
+        return kind, value
+
+    return read
 
 
 _FORMS: dict[str, Callable[[str], tuple[str, str]]] = {
@@ -81,11 +99,11 @@ _FORMS: dict[str, Callable[[str], tuple[str, str]]] = {
     "mac-addr": _of("mac-addr", addresses.mac),
     "autonomous-system": _of("autonomous-system", addresses.autonomous_system),
     "certificate-serial": _of("certificate-serial", hashes.serial),
-    "file-name": _of("file-name", paths.file_name, _plain),
-    "directory": _of("directory", paths.directory, _plain),
-    "windows-registry-key": _of("windows-registry-key", paths.registry_key, _plain),
+    "file-name": _of("file-name", _settled(paths.file_name)),
+    "directory": _of("directory", _settled(paths.directory)),
+    "windows-registry-key": _of("windows-registry-key", _settled(paths.registry_key)),
     "user-account": _of("user-account", _folded),
-    "process-name": _of("process-name", paths.file_name, _plain),
+    "process-name": _of("process-name", _settled(paths.file_name)),
     "software": _of("software", _one_line),
     "email-subject": _of("email-subject", _one_line),
     "user-agent": _of("user-agent", _one_line),
