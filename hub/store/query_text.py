@@ -27,10 +27,13 @@ _MOST_DEFANGED = 64
 _PLACEHOLDER, _FIRST, _FILLING = "\ue000", 0xE100, "\ue001"
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff\ue000-\uf8ff]")
 _RUN = re.compile(r'"(?:[^\\"]|\\.)*"|[^\s"]+', re.DOTALL)
+# What stands before a value: brackets, signs, a field. Drive letters and schemes are no fields.
 _BEFORE_VALUE = re.compile(r"[(+-]*(?:[A-Za-z_]{2,}:(?!//|:))?\(*")
+# IPv6 and MAC addresses, also networks and beginnings of them.
 _COLONS = r"(?=.*::|(?:[0-9a-f]*:){5})[0-9a-f.:]+(?:/[0-9]{1,3})?\*?"
 _IPV6_OR_MAC = re.compile(rf"[(+-]*{_COLONS}\)*", re.IGNORECASE)
 _SIGNS = re.compile(r"[(+-]*")
+# Beginnings of what luqum would tear: URLs, addresses with colons, paths, registry keys, hosts with a port.
 _VALUE = re.compile(
     rf"[a-z][a-z0-9+.-]*://.|{_COLONS}\Z|[a-z]:\\.|\\\\.|hk[a-z_]+\\.|%\w+%\\.|/."
     r"|[^:/\\]+\.[^:/\\]+:[0-9]{1,5}(?:/.*)?\Z",
