@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,18 +14,22 @@ from connectors.contract import Item
 from connectors.feeds import Feed, load_feeds
 from connectors.http import Http
 from connectors.runner import FeedRecord, FeedStatus, Progress, run
+from connectors.sensors.declaration import Sensor, sensors
 from hub.access.accounts import Accounts
+from hub.access.principal import Principal
 from hub.access.signin import SignIn
 from hub.admission.gate import Gate, Origin, Receipt
 from hub.admission.quarantine import Quarantine
 from hub.admission.warninglists import WarningLists
 from hub.correlate.city import City
 from hub.correlate.engine import Correlation
+from hub.correlate.ingest import EventReceipt
+from hub.correlate.matching import Hit
 from hub.errors import HubError, NoSuchFile, NotFound
 from hub.model import times
 from hub.model.ids import derived_id
-from hub.ops.probes import Probes
 from hub.ops.logs import configure_logs
+from hub.ops.probes import Probes
 from hub.ops.serving import serve, stop_on_signals
 from hub.ops.worker import Job, run_jobs
 from hub.publish.collections import Collections
@@ -66,7 +71,7 @@ class FeedRecords:
         switch = self._store.document(_FEED_SWITCH, feed.name)
         return feed.enabled if switch is None else switch.value == b"on"
 
-    def switch(self, feed: Feed, on: bool) -> None:  # noqa: FBT001 - a switch has two positions
+    def switch(self, feed: Feed, on: bool) -> None:
         """Turn a feed on or off."""
         write = DocumentWrite(_FEED_SWITCH, feed.name, b"on" if on else b"off")
         self._store.commit(Batch(documents=[write]))
@@ -85,6 +90,7 @@ class Hub:
     quarantine: Quarantine
     correlation: Correlation
     feeds: dict[str, Feed]
+    sensors: dict[str, Sensor]
     records: FeedRecords
 
     def close(self) -> None:
@@ -102,7 +108,7 @@ class Hub:
         return self.feeds[name]
 
     def run_feed(
-        self, feed: Feed, progress: Progress = lambda counts: None, *, secrets: Mapping[str, str] | None = None
+        self, feed: Feed, progress: Progress = lambda _: None, *, secrets: Mapping[str, str] | None = None
     ) -> FeedStatus:
         """Fetch a feed once, now; ``secrets`` replaces the settings' own."""
         if secrets is None:
@@ -114,6 +120,63 @@ class Hub:
     def admit(self, items: Sequence[Item], feed: Feed, record: FeedRecord) -> Receipt:
         """Take a feed's items through the gate, with its record in the same commit (`connectors.runner.Intake`)."""
         return self.gate.admit(items, feed_origin(feed), [self.records.write(feed.name, record)])
+
+    def import_feed(self, path: Path, connector: str | None, collection: str) -> Feed:
+        """Return a feed for one import by hand: the city's own account, the connector by the file's name."""
+        if connector is None:
+            name = path.name.removesuffix(".gz")
+            connector = "stix" if path.is_dir() or name.endswith((".json", ".stix", ".stix2")) else "delimited"
+        return Feed(
+            name="import",
+            folder=Path.cwd(),
+            title="Imported by hand",
+            connector=connector,
+            organisation=self.settings.organisation,
+            collections=(self.collections[collection].key,),
+            marking=self.settings.tlp,
+            licence="as the file says",
+            revised=date.today(),
+        )
+
+    def import_path(self, path: Path, feed: Feed, progress: Progress = lambda _: None) -> FeedStatus:
+        """Read one file or folder as a feed would, now; the feed's own cursor and record stay as they are."""
+        settings = {name: value for name, value in feed.settings.items() if name not in ("url", "path", "pattern")}
+        feed = feed.model_copy(update={"settings": {**settings, "path": str(path.resolve())}})
+        connector, _ = feed.parts()
+        once = _Once(self.gate)
+        return run(feed, connector, once, once, Http(), times.now, progress, _report)
+
+    def ingest_log(self, path: Path, sensor: str, progress: Callable[[int], None] = lambda _: None) -> EventReceipt:
+        """Read a log of a declared sensor into the ledger, from where an earlier reading of it ended.
+
+        Raises:
+            NotFound: there is no such sensor. NoSuchFile, NotThatFormat: see `EventIngest.run`.
+        """
+        declared = self.sensor(sensor)
+        return self.correlation.events.run(path, declared.log_format, declared, progress=progress)
+
+    def match_log(self, path: Path, sensor: str) -> Iterator[Hit]:
+        """Match a log without storing anything; ``sensor`` is a declared sensor or the name of a format."""
+        declared = self.sensors.get(sensor) or Sensor(name=sensor, title=sensor, format=sensor, role="network")
+        yield from self.correlation.events.match(path, declared.log_format, declared)
+
+    def sensor(self, name: str) -> Sensor:
+        """Return a declared sensor.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        if name not in self.sensors:
+            raise NotFound(f"there is no sensor {name}; declared are {', '.join(self.sensors)}")
+        return self.sensors[name]
+
+    def principal(self, user: str) -> Principal:
+        """Return what an account may do, without a sign-in: for explaining, never for serving.
+
+        Raises:
+            NotFound: there is no such account.
+        """
+        return SignIn(self.accounts).principal_of(user)
 
     def run_due_feeds(self) -> bool:
         """Fetch every enabled feed whose time has come; return whether there was one."""
@@ -159,6 +222,22 @@ class Hub:
             for name, feed in self.feeds.items()
             if self.records.enabled(feed)
         }
+
+
+class _Once:
+    """Takes an import in and keeps no record of it (`connectors.runner.Intake`, `FeedState`)."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def admit(self, items: Sequence[Item], feed: Feed, record: FeedRecord) -> Receipt:  # noqa: ARG002
+        return self._gate.admit(items, feed_origin(feed))
+
+    def load(self, feed: str) -> FeedRecord:  # noqa: ARG002
+        return FeedRecord()
+
+    def save(self, feed: str, record: FeedRecord) -> None:
+        """Nothing is kept of an import by hand."""
 
 
 def feed_origin(feed: Feed) -> Origin:
@@ -222,6 +301,7 @@ def open_hub(settings: Settings, *, create: bool = False) -> Hub:
         Quarantine(store),
         correlation,
         feeds,
+        declared_sensors(settings),
         FeedRecords(store),
     )
 
@@ -232,6 +312,13 @@ def city_of(settings: Settings) -> City:
     return City(settings.organisation, settings.organisation_title, identity, settings.tlp)
 
 
+def declared_sensors(settings: Settings) -> dict[str, Sensor]:
+    """Return the declared sensors, the city's own replacing shipped ones of the same name."""
+    return {
+        name: one for folder in _folders("feeds", "sensors", settings.feeds) for name, one in sensors(folder).items()
+    }
+
+
 def check_declarations(settings: Settings) -> dict[str, int]:
     """Read every declaration as a start would and count them.
 
@@ -240,7 +327,7 @@ def check_declarations(settings: Settings) -> dict[str, int]:
     """
     feeds = load_feeds(_folders("feeds", "sources", settings.feeds))
     collections = Collections.load(_folders("feeds", "collections", settings.feeds))
-    return {"feeds": len(feeds), "collections": len(list(collections))}
+    return {"feeds": len(feeds), "collections": len(list(collections)), "sensors": len(declared_sensors(settings))}
 
 
 def _folders(kind: str, part: str, own: Path | None) -> list[Path]:

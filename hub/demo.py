@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ FOLDER = SHIPPED / "demo"
 ACCOUNTS_FILE = "demo-accounts.json"
 NEIGHBOUR = "neighbour"
 _START_SECONDS = 30
-_UNCHECKED = ssl._create_unverified_context()  # noqa: S323, SLF001 - only asks our own process whether it is up
+_UNCHECKED = ssl._create_unverified_context()  # noqa: S323 - only asks our own process whether it is up
 
 _MEMBERS = (
     Organisation("acme-water", "Acme Water Ltd", "partner", ("utilities",)),
@@ -93,7 +94,7 @@ def run_demo(settings: Settings, json_file: Path | None) -> None:
         examples = _examples(hub, settings, accounts)
     finally:
         hub.close()
-    watch = threading.Thread(target=_announce, args=(settings, told, json_file, examples), daemon=True)
+    watch = threading.Thread(target=_announce, args=(told, json_file, examples), daemon=True)
     watch.start()
     serve_hub(settings)
 
@@ -201,7 +202,7 @@ def _declared(name: str, connector: str, collection: str, settings: dict[str, An
         licence="MIT",
         revised=date(2026, 11, 23),
         trust=70,
-        allow_networks=("127.0.0.0/8",),
+        allow_networks=(IPv4Network("127.0.0.0/8"),),
         settings=settings,
     )
 
@@ -282,8 +283,9 @@ City Threat Hub is running: {base_url}   (TAXII 2.1: {base_url}/taxii2/)
 
   curl -u {partner.user}:{partner.password} -H 'Accept: application/taxii+json;version=2.1' '{objects}?limit=2'
 
-  .venv/bin/python -c "from taxii2client.v21 import Server; \\
-    print([c.title for c in Server('{base_url}/taxii2/', user='{partner.user}', password='{partner.password}').default.collections])"
+  .venv/bin/python -c "from taxii2client.v21 import Server; print(
+    [one.title for one in Server('{base_url}/taxii2/',
+     user='{partner.user}', password='{partner.password}').default.collections])"
 
   .venv/bin/threathub search 'type:indicator AND value:184.105.*' --data {settings.data}
 
@@ -291,7 +293,7 @@ Stop it with Ctrl-C; `make run` goes on with the same data.
 """
 
 
-def _announce(settings: Settings, told: dict[str, Any], json_file: Path | None, examples: str) -> None:
+def _announce(told: dict[str, Any], json_file: Path | None, examples: str) -> None:
     if not _answers(f"{told['base_url']}/readyz"):
         return
     if json_file is not None:

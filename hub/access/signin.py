@@ -21,7 +21,7 @@ from typing import NoReturn
 
 from hub.access.accounts import DUMMY_HASH, LONGEST_PASSWORD, TOKEN_MARK, Accounts, User, password_fits, token_digest
 from hub.access.principal import ALL_RIGHTS, Principal, Right
-from hub.errors import Conflict, NotSignedIn, StoreFull, StoreUnavailable
+from hub.errors import Conflict, NotFound, NotSignedIn, StoreFull, StoreUnavailable
 from hub.model import times
 from hub.model.audience import Reader
 
@@ -59,6 +59,17 @@ class SignIn:
             case "bearer" | "token":
                 return self._by_token(rest.strip(), None)
         raise NotSignedIn("the Authorization header has an unknown scheme: use Basic or Bearer")
+
+    def principal_of(self, name: str) -> Principal:
+        """Return what an account may do without its signing in: to explain its rights, never to serve it.
+
+        Raises:
+            NotFound: there is no such account.
+        """
+        found = self._accounts.user(name)
+        if found is None:
+            raise NotFound(f"there is no user {name}")
+        return self._principal_of(found[0], ALL_RIGHTS, None)
 
     def _basic(self, encoded: str) -> Principal:
         try:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
 
-from hub.access.accounts import TOKEN_MARK, Accounts, Organisation
-from hub.access.principal import Principal, Right, Role
+from hub.access.accounts import TOKEN_MARK, Organisation
+from hub.access.principal import Right, Role
 from hub.cli.options import DataOption, JsonOption, opened
 from hub.cli.output import print_json, print_table, print_text
-from hub.errors import NotFound
 from hub.model import times
-from hub.model.audience import Reader
+from hub.store.ports import HUB
 
 organisations = typer.Typer(help="Members of the hub.", no_args_is_help=True)
 users = typer.Typer(help="Accounts.", no_args_is_help=True)
@@ -164,9 +164,9 @@ def list_collections(
 ) -> None:
     """List the collections: who may read and write, and how many objects each has."""
     with opened(data) as hub:
-        principal = _principal(hub.accounts, user) if user else None
+        principal = hub.principal(user) if user else None
         scope = hub.collections.scope(principal) if principal else None
-        number = hub.store.tally(scope or hub.everything)
+        number = hub.store.tally(scope or HUB)
         seen = hub.collections.visible(principal) if principal else list(hub.collections)
         rows = [
             {
@@ -182,24 +182,13 @@ def list_collections(
     _print(rows, as_json, "This account sees no collection.")
 
 
-def _principal(accounts: Accounts, name: str) -> Principal:
-    found = accounts.user(name)
-    organisation = accounts.organisation(found[0].organisation) if found else None
-    if found is None or organisation is None:
-        raise NotFound(f"there is no user {name}")
-    user = found[0]
-    home = organisation.kind == "city"
-    reader = Reader(organisation.name, frozenset(organisation.groups), home=home, analyst=home)
-    return Principal(user.name, organisation.name, user.role, reader)
-
-
 def _role(text: str) -> Role:
     if text not in ("analyst", "partner", "liaison", "administrator"):
         raise typer.BadParameter("must be analyst, partner, liaison or administrator", param_hint="--role")
     return text  # type: ignore[return-value]
 
 
-def _print(rows: list[dict[str, object]], as_json: bool, empty: str) -> None:
+def _print(rows: Sequence[Mapping[str, object]], as_json: bool, empty: str) -> None:
     if as_json:
         print_json(rows)
     else:

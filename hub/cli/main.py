@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import sys
 
 import click
@@ -40,7 +40,7 @@ for name, group in (
 
 @app.callback(invoke_without_command=True)
 def version(
-    show: bool = typer.Option(False, "--version", help="Print the version and stop."),  # noqa: FBT001
+    show: bool = typer.Option(False, "--version", help="Print the version and stop."),
 ) -> None:
     """City Threat Hub: sense, correlate and share what attacks on a city look like."""
     if show:
@@ -50,7 +50,7 @@ def version(
 
 def main() -> None:
     """Run the command line; an error is one sentence, its code, and its exit status."""
-    configure_logs("warning", "auto")
+    configure_logs("debug" if os.environ.get("THREATHUB_LOG_LEVEL") == "debug" else "warning", "auto")
     as_json = "--json" in sys.argv
     try:
         app()
@@ -61,8 +61,9 @@ def main() -> None:
         raise SystemExit(0) from None
     except (KeyboardInterrupt, click.exceptions.Abort):
         raise SystemExit(130) from None
-    except Exception:  # the outermost edge: a person must never see a traceback
-        number = secrets.token_hex(4)
-        structlog.get_logger().exception("internal error", error_id=number)
-        print_error(InternalError(f"a bug in the hub, logged as {number}; please report it"), as_json=as_json)
+    except Exception as fault:  # the outermost edge: a person must never see a traceback
+        structlog.get_logger().debug("internal error", exc_info=True)
+        kind = type(fault).__name__
+        message = f"a bug in the hub ({kind}); please report it with what THREATHUB_LOG_LEVEL=debug shows"
+        print_error(InternalError(message), as_json=as_json)
         raise SystemExit(InternalError.exit_status) from None

@@ -3,12 +3,99 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from hub.admission.quarantine import Entry
 from hub.cli.options import DataOption, JsonOption, opened
 from hub.cli.output import print_json, print_table, print_text
-from hub.errors import NoSuchFile
+from hub.errors import NoSuchFile, Refused
+from hub.model import times
 
 commands = typer.Typer(help="What was refused: look at it, mend it, replay it, drop it.", no_args_is_help=True)
+
+
+@commands.command("list")
+def list_entries(
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Entries at most.")] = 100,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List what was refused, newest first."""
+    with opened(data) as hub:
+        entries = hub.quarantine.list(limit=limit)
+    if as_json:
+        print_json([_document(entry) for entry in entries])
+        return
+    print_table(
+        ("id", "when", "source", "reason", "where", "what"),
+        (
+            (
+                entry.id,
+                times.format_timestamp(entry.at)[:19] + "Z",
+                entry.source,
+                entry.reason,
+                entry.place,
+                entry.message,
+            )
+            for entry in entries
+        ),
+        empty="The quarantine is empty.",
+    )
+
+
+@commands.command()
+def show(id: str, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Show one refused item whole, as far as it was kept."""
+    with opened(data) as hub:
+        entry = hub.quarantine.show(id)
+    if as_json:
+        print_json({**_document(entry), "raw": entry.raw.decode(errors="replace"), "cut": entry.cut})
+        return
+    print_text(f"{entry.reason}: {entry.message}\nfrom {entry.source}, {entry.place}")
+    print_text(entry.raw.decode(errors="replace"))
+
+
+@commands.command()
+def replay(
+    id: str,
+    file: Annotated[Path | None, typer.Option(help="The mended object.")] = None,
+    data: DataOption = None,
+) -> None:
+    """Send a refused object through the gate again; it leaves the quarantine when it is accepted."""
+    if file is not None and not file.is_file():
+        raise NoSuchFile(f"{file} cannot be read")
+    with opened(data) as hub:
+        receipt = hub.quarantine.replay(id, hub.gate, file.read_bytes() if file else None)
+        hub.correlation.settle(force=True)
+    result = receipt.results[0]
+    if result.outcome == "quarantined":
+        raise Refused(result.reason, f"refused again, {result.reason}: {result.message}")
+    print_text(f"{result.id}: {result.outcome}")
+
+
+@commands.command()
+def drop(
+    ids: Annotated[list[str], typer.Argument(help="Ids of entries.")],
+    data: DataOption = None,
+) -> None:
+    """Forget refused items."""
+    with opened(data) as hub:
+        hub.quarantine.drop(ids)
+    print_text(f"{len(ids)} dropped.")
+
+
+def _document(entry: Entry) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "at": times.format_timestamp(entry.at),
+        "source": entry.source,
+        "reason": entry.reason,
+        "message": entry.message,
+        "place": entry.place,
+    }
+
+
+def _second(moment: int) -> str:
+    return times.format_timestamp(moment)[:19] + "Z"

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from hub.access.accounts import Organisation
-from hub.cli.options import DataOption, JsonOption, opened
+from hub.cli.options import DataOption, JsonOption
 from hub.cli.output import print_json, print_text
 from hub.errors import Conflict
 from hub.ops.logs import configure_logs

@@ -34,7 +34,7 @@ class Correlation:
     """One worker's correlation.
 
     Attributes:
-        index: what could be hit. matcher: confirms. events: reads logs (`EventIngest`). hunt: `RetroHunt`.
+        rules: the city's own, by id. index: what could be hit. matcher: confirms. events: reads logs (`EventIngest`). hunt: `RetroHunt`.
         findings, sightings: what turns marks into objects.
     """
 
@@ -69,6 +69,7 @@ class Correlation:
         city_rules = CityRules.load(
             [folder / "city" for folder in rules], self.matcher.refused, networks_known=networks_known
         )
+        self.rules = city_rules.rules
         self.index = MatchIndex(store)
         self.events = EventIngest(store, self.index, self.matcher, city_rules, slice_size=slice_size)
         self.hunt = RetroHunt(store, self.matcher)

@@ -70,7 +70,7 @@ def serve(
         respawn_failed_workers=True,
         workers_kill_timeout=5,
         log_access=False,
-        log_level="warning",
+        log_level="error",
         websockets=False,
         ssl_cert=tls[0] if tls else None,
         ssl_key=tls[1] if tls else None,

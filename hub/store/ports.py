@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from hub.model.audience import Audience, Purpose, Reader
@@ -375,6 +376,14 @@ class Store(Protocol):
 
     def verify(self) -> list[str]:
         """Check the store against its invariants; return a sentence for each fault found."""
+        ...
+
+    def backup(self, target: Path) -> None:
+        """Copy everything into a new file that `restore` can put back, while writers go on.
+
+        Raises:
+            StoreFull: there is no room; the target is gone again.
+        """
         ...
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
-from hub.errors import StoreCorrupt, StoreFull
+from hub.errors import HubError, StoreCorrupt, StoreFull
 from hub.store.ports import (
     HUB,
     Batch,
