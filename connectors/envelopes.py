@@ -1,48 +1,43 @@
-"""Cut a STIX document into its objects without touching their bytes."""
+"""The objects of a STIX document: a bundle of 2.0 or 2.1, a TAXII envelope, an array, or one bare object."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import Any
+from typing import BinaryIO
 
-import msgspec
-
+from connectors.cutting import Cutter
 from hub.errors import NotThatFormat
-from hub.model.items import StixItem
+from hub.model.items import KEPT, BadItem, StixItem
+
+_TYPE = re.compile(rb'"type"\s*:\s*"([^"\\]*)"')
+_STIX20 = re.compile(rb'"spec_version"\s*:\s*"2\.0"')
 
 
-class _Document(msgspec.Struct):
-    objects: list[msgspec.Raw] | None = None
-    spec_version: Any = None
-    type: Any = None
+def objects_of(stream: BinaryIO, name: str, *, envelope: bool = False) -> Iterator[StixItem | BadItem]:
+    """Yield the objects of a document, their bytes untouched.
 
+    `StixItem.stix20` is set when the bundle says so before its objects; otherwise the object itself decides, because an
+    object of 2.1 always says so (FORMATS.md section 1).
 
-_DOCUMENT = msgspec.json.Decoder(_Document)
-_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
-
-
-def objects_of(body: bytes, name: str) -> Iterator[StixItem]:
-    """Yield the objects of a bundle, a TAXII envelope, an array, or the one object that the body is.
+    Args:
+        stream: the document, at its start. name: for places and messages.
+        envelope: whether an object without ``objects`` is an envelope without any (TAXII 2.1 section 3.7).
 
     Raises:
-        NotThatFormat: it is none of these.
+        NotThatFormat: it is no such document, or breaks off; what came before was yielded.
     """
-    stix20 = False
-    try:
-        if body.lstrip()[:1] == b"[":
-            objects = _ARRAY.decode(body)
+    cutter = Cutter(stream, name, key="objects")
+    for number, value in enumerate(cutter.values(), 1):
+        place = f"{name} object {number}"
+        if value.stray or not value.raw.startswith(b"{"):
+            yield BadItem(value.raw[:KEPT], "not-an-object", f"{place} is not a JSON object", place)
         else:
-            document = _DOCUMENT.decode(body)
-            if document.objects is not None:
-                objects = document.objects
-                stix20 = document.spec_version == "2.0"
-            elif document.type is None:
-                raise NotThatFormat(f"{name} is JSON but neither a STIX object, a bundle nor an array of objects")
-            else:
-                objects = [] if document.type == "bundle" else [msgspec.Raw(body.strip())]
-    except RecursionError:
-        raise NotThatFormat(f"{name} is nested too deeply") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-        raise NotThatFormat(f"{name} is not JSON or breaks off: {fault}") from None
-    for number, raw in enumerate(objects, 1):
-        yield StixItem(bytes(raw), f"{name} object {number}", stix20)
+            yield StixItem(value.raw, place, _STIX20.search(cutter.head) is not None)
+    if cutter.found or envelope:
+        return
+    found = _TYPE.search(cutter.head)
+    if found is None:
+        raise NotThatFormat(f"{name} is JSON but neither a STIX object, a bundle nor an array of objects")
+    if found[1] != b"bundle":
+        yield StixItem(cutter.head.strip(), f"{name} object 1")

@@ -115,7 +115,7 @@ def decompressed(stream: BinaryIO, name: str, *, limit: int = MAX_OUTPUT) -> io.
     head = stream.read(len(GZIP))
 
     def chunks() -> Iterator[bytes]:
-        yield head
+        yield head + stream.read(PIECE)
         while chunk := stream.read(PIECE):
             yield chunk
 

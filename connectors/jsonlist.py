@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO, ClassVar, Literal
+from typing import Any, BinaryIO, ClassVar, Literal, cast
 
-import ijson
 import orjson
 from pydantic import Field, field_validator
 
 from connectors.contract import Item, Portion
+from connectors.cutting import MAX_VALUE, Cutter
 from connectors.documents import kept, portions, text_of
 from connectors.http import Http
 from connectors.rows import ONE_OF, ListSettings, Meaning, RowReader
 from hub.errors import NotThatFormat
 from hub.model.items import BadItem
-
-MAX_RECORD = 1 << 20
-"""Bytes of one record. It also bounds the memory of reading."""
 
 
 class JsonListSettings(ListSettings):
@@ -27,7 +25,7 @@ class JsonListSettings(ListSettings):
     layout: Literal["array", "object", "lines"] = Field(
         "array", description="An array of records, an object of records or of lists of them, or one record a line."
     )
-    records: str = Field("", description="Names on the way to the records, with dots; empty: the document is it.")
+    records: str = Field("", description="Name of the member that holds the records; empty: the document does.")
 
     @field_validator("columns")
     @classmethod
@@ -57,79 +55,42 @@ class JsonList:
             cells = {field: _field(record, field) for field in {**settings.columns, **settings.skip, **settings.keep}}
             if rows.wanted(cells):
                 found = [(meaning, cells[field]) for field, meaning in settings.columns.items()]
-                yield from rows.items(found, raw or _written(record), place)
+                yield from rows.items(found, raw, place)
 
 
 def _records(settings: JsonListSettings, stream: BinaryIO, name: str) -> Iterator[tuple[str, bytes, Any]]:
+    """Yield place, bytes and content of each record; what cannot be read is None."""
+    reader = text_of(stream, name)
     if settings.layout == "lines":
-        yield from _lines(stream, name)
+        for number, line in enumerate(_lines(reader), 1):
+            if line.strip():
+                yield f"{name} line {number}", line.strip(), _content(line)
         return
-    reader = BoundedReader(text_of(stream, name), name, MAX_RECORD)
+    cutter = Cutter(cast(BinaryIO, reader), name, key=settings.records, members=settings.layout == "object")
     number = 0
-    try:
-        for record in _streamed(settings, reader):
-            for one in record if isinstance(record, list) else (record,):
-                number += 1
-                yield f"{name} record {number}", b"", one
-            reader.restart()
-    except (ijson.JSONError, UnicodeDecodeError) as fault:
-        raise NotThatFormat(f"{name} is not JSON behind record {number}: {str(fault).splitlines()[0][:120]}") from None
-    if number == 0 and not reader.empty_list:
+    for value in cutter.values():
+        content = None if value.stray else _content(value.raw)
+        for record in content if isinstance(content, list) else (content,):
+            number += 1
+            yield f"{name} record {number}", value.raw, record
+    if not cutter.found:
         raise NotThatFormat(f"{name} holds no records at {settings.records or 'its top'}")
 
 
-def _streamed(settings: JsonListSettings, reader: BoundedReader) -> Iterator[Any]:
-    if settings.layout == "array":
-        prefix = f"{settings.records}.item" if settings.records else "item"
-        yield from ijson.items(reader, prefix, use_float=True)
-    else:
-        for _, record in ijson.kvitems(reader, settings.records, use_float=True):
-            yield record
-
-
-def _lines(stream: BinaryIO, name: str) -> Iterator[tuple[str, bytes, Any]]:
-    reader = text_of(stream, name)
-    number = 0
-    while line := reader.readline(MAX_RECORD + 1):
-        number += 1
-        whole = line.endswith(b"\n") or len(line) <= MAX_RECORD
-        while not whole and (more := reader.readline(MAX_RECORD)):
+def _lines(reader: io.BufferedReader) -> Iterator[bytes]:
+    """Yield lines, of one that is too long only its beginning."""
+    while line := reader.readline(MAX_VALUE + 1):
+        whole = line.endswith(b"\n")
+        while not whole and (more := reader.readline(MAX_VALUE)):
             whole = more.endswith(b"\n")
-        if raw := line.strip():
-            try:
-                record = orjson.loads(raw)
-            except orjson.JSONDecodeError:
-                record = None
-            yield f"{name} line {number}", raw, record
+        yield line
 
 
-class BoundedReader:
-    """A reader that refuses to go on when a record is longer than ``most`` bytes, so that a parser cannot fill up."""
-
-    def __init__(self, stream: Any, name: str, most: int) -> None:
-        self._stream = stream
-        self._name = name
-        self._most = most
-        self._since = 0
-        self._head = b""
-
-    def read(self, size: int = -1) -> bytes:
-        """Read the next bytes for the parser."""
-        if self._since > self._most:
-            raise NotThatFormat(f"{self._name} holds a record of more than {self._most >> 10} kB")
-        data: bytes = self._stream.read(size)
-        self._since += len(data)
-        self._head = (self._head + data)[:64]
-        return data
-
-    def restart(self) -> None:
-        """Say that a record ended."""
-        self._since = 0
-
-    @property
-    def empty_list(self) -> bool:
-        """Whether the document is short enough and shaped like a list without records."""
-        return self._head.rstrip().endswith((b"[]", b"{}", b"[]}", b"{}}"))
+def _content(raw: bytes) -> Any:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _field(record: Mapping[str, Any], path: str) -> Any:
@@ -141,10 +102,3 @@ def _field(record: Mapping[str, Any], path: str) -> Any:
             return None
         found = found.get(name)
     return found
-
-
-def _written(record: Any) -> bytes:
-    try:
-        return orjson.dumps(record)
-    except TypeError:
-        return b""

@@ -20,7 +20,7 @@ from hub.model.items import BadItem, StixItem
 from hub.model.times import format_timestamp
 
 CATALOGUE = "https://www.cisa.gov/known-exploited-vulnerabilities-catalog"
-MAX_CATALOGUE = 64 << 20
+MAX_CATALOGUE = 16 << 20
 """Bytes of a catalogue; it has about 1.5 MB."""
 
 _CVE = re.compile(r"CVE-\d{4}-\d{4,19}", re.ASCII)

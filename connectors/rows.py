@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -37,6 +38,7 @@ Meaning = Literal[
 ONE_OF = ("value", "start")
 """Meanings of which a row must have one."""
 
+_RANGE = re.compile(r"([0-9a-f:.]+)\s*-\s*([0-9a-f:.]+)", re.IGNORECASE | re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_NETWORKS = 64
 _TLP = {"white": TLP.CLEAR, **{level.name.lower().replace("_", "+"): level for level in TLP if level != TLP.UNKNOWN}}
@@ -135,6 +137,7 @@ class RowReader:
         values = texts.get("value", [])
         if self._settings.value_separators:
             values = [part for value in values for part in _split(value, self._settings.value_separators)]
+        values = [part for value in values for part in _unrolled(value)]
         if start := _first(texts, "start"):
             values = [*values, *networks(start, _first(texts, "end"), _first(texts, "prefix"))]
         return values
@@ -210,6 +213,13 @@ def networks(start: str, end: str = "", prefix: str = "") -> list[str]:
     if prefix and not found[0].endswith(f"/{prefix}"):
         raise _BadCellError("bad-range", f"{start[:45]} to {end[:45]} is not the network /{prefix[:5]} that it says")
     return found
+
+
+def _unrolled(value: str) -> list[str]:
+    match = _RANGE.fullmatch(value) if "-" in value else None
+    if match is None or not ("." in match[1] or ":" in match[1]):
+        return [value]
+    return networks(match[1], match[2])
 
 
 def _split(text: str, separators: str) -> list[str]:

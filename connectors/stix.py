@@ -25,5 +25,4 @@ class Stix:
 
     def read(self, settings: DocumentSettings, stream: BinaryIO, name: str) -> Iterator[Item]:  # noqa: ARG002
         """Yield the objects of one document, their bytes untouched."""
-        with text_of(stream, name) as reader:
-            yield from objects_of(reader.read(), name)
+        return objects_of(text_of(stream, name), name)

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, ClassVar, Self
 from urllib.parse import urlsplit
 
-import msgspec
 import requests
 from pydantic import Field, field_validator, model_validator
 from requests.adapters import BaseAdapter
@@ -24,6 +23,8 @@ from taxii2client.exceptions import TAXIIServiceException
 from taxii2client.v21 import Collection, Server
 
 from connectors.contract import ConnectorSettings, Item, Portion
+from connectors.cutting import Cutter
+from connectors.documents import text_of
 from connectors.envelopes import objects_of
 from connectors.http import Http
 from hub.errors import InputError, NotThatFormat, SourceUnreachable
@@ -31,6 +32,7 @@ from hub.model.times import parse_timestamp
 
 MAX_PAGE = 64 << 20
 """Bytes of one page; the page size is for the server to keep it small."""
+_MAX_RESOURCE = 1 << 20
 
 
 class TaxiiSettings(ConnectorSettings):
@@ -108,7 +110,7 @@ class Taxii:
 
     def read(self, settings: TaxiiSettings, stream: BinaryIO, name: str) -> Iterator[Item]:  # noqa: ARG002
         """Yield the objects of one envelope."""
-        return objects_of(stream.read(), name)
+        return objects_of(text_of(stream, name), name, envelope=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,12 +122,7 @@ class _Page:
     last_added: str | None
 
     def items(self) -> Iterator[Item]:
-        return objects_of(self.body, self.place)
-
-
-class _Envelope(msgspec.Struct):
-    more: Any = False
-    next: Any = None
+        return objects_of(io.BytesIO(self.body), self.place, envelope=True)
 
 
 class _Client:
@@ -207,10 +204,12 @@ class _CheckedAdapter(BaseAdapter):
             raise SourceUnreachable(f"{self._origin[1]} points to another server, which this feed was not declared for")
         headers = {name: request.headers[name] for name in ("Accept", "Authorization") if name in request.headers}
         with self._http.get(url, headers=headers) as answer:
-            self.body, self.headers = answer.body.read(), answer.headers
-        content = self.body
-        if urlsplit(url).path.endswith("/objects/"):
-            content = msgspec.json.encode(msgspec.json.decode(self.body, type=_Envelope))
+            self.headers = answer.headers
+            if urlsplit(url).path.endswith("/objects/"):
+                self.body = answer.body.read()
+                content = _without_objects(self.body, self._origin[1])
+            else:
+                content = answer.body.read(_MAX_RESOURCE)
         response = requests.Response()
         response.status_code = answer.status
         response.headers.update({"Content-Type": "", **answer.headers})
@@ -222,6 +221,13 @@ class _CheckedAdapter(BaseAdapter):
 
     def close(self) -> None:
         """Nothing stays open between requests."""
+
+
+def _without_objects(body: bytes, name: str) -> bytes:
+    cutter = Cutter(io.BytesIO(body), name, key="objects")
+    for _ in cutter.values():
+        pass
+    return cutter.head + b"[" + cutter.tail if cutter.found else cutter.head
 
 
 def _onward(page: _Page, asked: Mapping[str, str]) -> dict[str, str]:
