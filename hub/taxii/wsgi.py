@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _RESERVED = ("taxii2",)
-_BELOW_A_ROOT = ("collections", "status")
 
 
 class _BytesAsTheyAre(JSONProvider):
@@ -48,9 +47,8 @@ def taxii_application(
 ) -> WSGIApplication:
     """Return an application that answers TAXII addresses and leaves all others to ``fallback``.
 
-    TAXII's are ``/taxii2/``, everything below a declared API root, and whatever else looks like TAXII (its media type
-    in ``Accept``, or ``/x/collections/…``), so that an unknown API root is answered 404 in the right form. Paths are
-    passed on as they came.
+    TAXII's are ``/taxii2/``, everything below a declared API root, and whatever is asked for in TAXII's media type, so
+    that an unknown API root is answered 404 in the right form. Paths are passed on as they came.
 
     Raises:
         BadSettings: a collection names an API root that ``front`` does not declare, or a root has a reserved name.
@@ -96,7 +94,5 @@ def medallion_views(backend: HubBackend) -> Flask:
 
 
 def _is_taxii(environ: WSGIEnvironment, ours: set[str]) -> bool:
-    first, _, rest = environ.get("PATH_INFO", "").removeprefix("/").partition("/")
-    if first in ours or rest.partition("/")[0] in _BELOW_A_ROOT:
-        return True
-    return TAXII in environ.get("HTTP_ACCEPT", "").lower()
+    first = environ.get("PATH_INFO", "").removeprefix("/").partition("/")[0]
+    return first in ours or TAXII in environ.get("HTTP_ACCEPT", "").lower()

@@ -1,0 +1,42 @@
+"""Page tokens: what went in comes out, for the same walk and store only (TAXII21.md J09-J12, FIELD T24)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.errors import BadCursor
+from hub.store.sqlite.engine import SqliteStore
+from hub.taxii.cursor import Cursors, Place
+
+
+@pytest.fixture(scope="module")
+def cursors(tmp_path_factory: pytest.TempPathFactory) -> list[Cursors]:
+    """Two workers over one store, and one over another."""
+    made = []
+    for name in ("one", "one", "other"):
+        store = SqliteStore(tmp_path_factory.getbasetemp() / f"{name}.db")
+        made.append(Cursors(store))
+        store.close()
+    return made
+
+
+MOMENT = st.integers(0, 2**62)
+
+
+@given(position=MOMENT, date=MOMENT, binding=st.text(max_size=30))
+def test_every_worker_of_a_store_reads_it(cursors: list[Cursors], position: int, date: int, binding: str) -> None:
+    place = Place(position, date)
+    token = cursors[0].token(place, binding)
+    assert cursors[1].place(token, binding) == place
+    assert token.isascii()
+    for elsewhere in (lambda: cursors[2].place(token, binding), lambda: cursors[0].place(token, binding + "x")):
+        with pytest.raises(BadCursor):
+            elsewhere()
+
+
+@given(text=st.text(max_size=60))
+def test_nothing_else_is_taken(cursors: list[Cursors], text: str) -> None:
+    with pytest.raises(BadCursor):
+        cursors[0].place(text, "b")
