@@ -1,7 +1,8 @@
 """Writers and readers of one store in processes of their own, killed at random moments; and what must hold afterwards.
 
-Run as ``python -m tests.store.crash FILE KILLS SEED``; prints what was broken as JSON. The program has one thread
-and forks, so that a killed process is replaced within milliseconds. Every process reports by single lines on a pipe: what it reports, it had; a line cut off by the kill counts as not reported.
+Run as ``python -m tests.store.crash FILE KILLS SEED``; prints what was broken as JSON. The program has one thread and
+forks, so that a killed process is replaced within milliseconds. Every process reports by single lines on a pipe: what
+it reports, it had; a line cut off by the kill counts as not reported.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def violations(evidence: Evidence) -> list[str]:
     return found
 
 
-def _broken_batches(evidence: Evidence, stored: set[tuple[str, int]], withdrawn: set[str]) -> Iterable[str]:
+def _broken_batches(evidence: Evidence, stored: set[tuple[str, int | None]], withdrawn: set[str]) -> Iterable[str]:
     """A batch is there with all its parts, or not at all."""
     for writer, last in evidence.cursors.items():
         if evidence.counted.get(writer, 0) != last:
@@ -173,6 +174,8 @@ class Process:
         self.pipe = reader
         self.dies = time.monotonic() + random.random() * LONGEST_LIFE
         self._rest = b""
+        self.ended = False
+        self.status = 0
 
     def lines(self) -> list[dict[str, Any]]:
         """Return what was reported since the last call; waits for more, or for the end of the process."""
@@ -190,7 +193,6 @@ class Process:
     def finish(self) -> list[dict[str, Any]]:
         """Wait for its end, return its last lines."""
         lines = []
-        self.ended = False
         while not self.ended:
             lines += self.lines()
         _, self.status = os.waitpid(self.pid, 0)

@@ -54,8 +54,8 @@ class Connections:
         return self._read_only
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """Borrow a connection inside a read transaction: one snapshot of the store for the whole block."""
+    def borrowed(self) -> Iterator[sqlite3.Connection]:
+        """Borrow a reading connection, in its turn, outside any transaction."""
         if not self._turns.acquire(timeout=self._patience):
             raise StoreUnavailable("The store is busy with other reads; try again.", retry_after=RETRY_AFTER)
         try:
@@ -63,7 +63,6 @@ class Connections:
                 self._check_open()
                 db = self._idle.pop() if self._idle else self._open()
                 try:
-                    db.execute("BEGIN")
                     yield db
                 finally:
                     if db.in_transaction:
@@ -71,6 +70,13 @@ class Connections:
                     self._give_back(db)
         finally:
             self._turns.release()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Borrow a connection inside a read transaction: one snapshot of the store for the whole block."""
+        with self.borrowed() as db:
+            db.execute("BEGIN")
+            yield db
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

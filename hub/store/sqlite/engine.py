@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
-from hub.errors import HubError, StoreCorrupt, StoreFull
+from hub.errors import Conflict, HubError, StoreCorrupt, StoreFull
 from hub.store.ports import (
     HUB,
     Batch,
@@ -168,8 +168,10 @@ class SqliteStore:
 
     def backup(self, target: Path) -> None:
         """See `hub.store.ports.Store.backup`."""
+        if target.exists():
+            raise Conflict("There is a file of that name already; nothing was copied.")
         try:
-            with self._connections.reading() as db:
+            with self._connections.borrowed() as db:
                 db.execute("VACUUM INTO ?", (str(target),))
         except HubError:
             target.unlink(missing_ok=True)
