@@ -123,7 +123,7 @@ def _vulnerability(entry: Mapping[str, Any], changed: int | None) -> dict[str, A
         "labels": ["known-exploited", *(["known-ransomware-use"] if ransomware else [])],
         "external_references": [
             {"source_name": "cve", "external_id": name},
-            {"source_name": "cisa-kev", "external_id": name, "url": CATALOGUE},
+            {"source_name": "cisa-kev", "url": CATALOGUE},
             *({"source_name": "cwe", "external_id": weakness} for weakness in entry.get("cwes", ())),
             *({"source_name": "cisa-kev-note", "url": url} for url in notes),
         ],

@@ -211,6 +211,7 @@ class Hub:
             api_roots=(ApiRoot("hub", settings.title),),
             page_size=settings.page_size,
             max_body=settings.max_body,
+            public_url=settings.public_url,
         )
         probes = Probes(self.store, settings.title, self.feed_failures)
         return taxii_application(front, self.collections, self.store, self.gate, SignIn(self.accounts), probes)

@@ -33,7 +33,7 @@ from hub.access.accounts import Organisation
 from hub.access.principal import Role
 from hub.app import SHIPPED, Hub, open_hub, serve_hub
 from hub.errors import InternalError, SourceUnreachable
-from hub.settings import Settings
+from hub.settings import FILE_NAME, Settings, load_settings
 
 FOLDER = SHIPPED / "demo"
 ACCOUNTS_FILE = "demo-accounts.json"
@@ -76,15 +76,14 @@ def run_demo(settings: Settings, json_file: Path | None) -> None:
     Raises:
         AddressInUse: the port is taken.
     """
-    settings = settings.model_copy(
-        update={
-            "host": "127.0.0.1",
-            "organisation": "city",
-            "assets": FOLDER / "assets.toml",
-            "feeds": FOLDER / "feeds",
-            "sighting_minutes": 0,
-            "log_level": "warning",
-        }
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (settings.data / FILE_NAME).write_text(
+        "# Written by threathub demo, so that other commands on this folder know the demo's city.\n"
+        f"assets = {json.dumps(str(FOLDER / 'assets.toml'))}\nfeeds = {json.dumps(str(FOLDER / 'feeds'))}\n"
+        'sighting_minutes = 0\nlog_level = "warning"\n'
+    )
+    settings = load_settings(
+        data=settings.data, port=settings.port, tls_cert=settings.tls_cert, tls_key=settings.tls_key, host="127.0.0.1"
     )
     hub = open_hub(settings, create=True)
     try:

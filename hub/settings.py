@@ -1,7 +1,9 @@
-"""All settings of a hub, in one model; the manual, the example file and `threathub config` are made from it.
+"""All settings of a hub, in one model; the manual and `threathub config` are made from it.
 
 Read from, the first wins: the command line, the environment (``THREATHUB_PORT=…``), the secrets folder (one file
-per setting), the settings file (TOML), the defaults below. Unknown names are refused everywhere.
+per setting), the settings file (TOML), the defaults below. Unknown names are refused everywhere. The settings file is
+the one that ``THREATHUB_CONFIG`` names, else ``threathub.toml`` in the data folder, so that every command which is
+given the folder behaves alike.
 """
 
 from __future__ import annotations
@@ -45,6 +47,12 @@ class Settings(BaseSettings):
     processes: int = Field(1, ge=1, le=64, description="Web server processes.")
     threads: int = Field(32, ge=8, le=512, description="Requests that one process answers at a time.")
     worker: bool = Field(True, description="Whether serve also does the background work (feeds, retro-hunts).")
+
+    public_url: str = Field(
+        "",
+        pattern=r"^(https://[^/?#]+)?$",
+        description="Address that clients see, https, when API roots must be absolute.",
+    )
 
     organisation: str = Field(
         "city", pattern=r"^[a-z][a-z0-9-]{1,62}$", description="Short name of the city that runs this hub."
@@ -109,17 +117,18 @@ class Settings(BaseSettings):
         secrets = os.environ.get(f"{PREFIX}SECRETS")
         if secrets:
             sources.append(SecretsSettingsSource(settings_cls, secrets_dir=secrets))
-        if (file := settings_file()) is not None:
+        if (file := settings_file(init_settings().get("data"))) is not None:
             sources.append(TomlConfigSettingsSource(settings_cls, file))
         return tuple(sources)
 
 
-def settings_file() -> Path | None:
-    """Return the settings file: ``THREATHUB_CONFIG``, or ``threathub.toml`` in the present folder if it is there."""
+def settings_file(data: Path | None = None) -> Path | None:
+    """Return the settings file: ``THREATHUB_CONFIG``, or ``threathub.toml`` in the data folder if it is there."""
     named = os.environ.get(f"{PREFIX}CONFIG")
     if named:
         return Path(named)
-    return Path(FILE_NAME) if Path(FILE_NAME).is_file() else None
+    folder = data or Path(os.environ.get(f"{PREFIX}DATA") or Settings.model_fields["data"].default)
+    return folder / FILE_NAME if (folder / FILE_NAME).is_file() else None
 
 
 def load_settings(**given: Any) -> Settings:
@@ -129,7 +138,7 @@ def load_settings(**given: Any) -> Settings:
         BadSettings: an unknown name, an impossible value, or a file that cannot be read; says which and where.
     """
     _refuse_unknown_environment()
-    file = settings_file()
+    file = settings_file(given.get("data"))
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
@@ -178,7 +187,7 @@ def origin_of(name: str, given: dict[str, Any]) -> str:
         Path(secrets, spelling).is_file() for spelling in (f"{PREFIX}{name}", f"{PREFIX}{name}".lower())
     ):
         return "secrets folder"
-    file = settings_file()
+    file = settings_file(given.get("data"))
     if file is not None and name in tomllib.loads(file.read_text(encoding="utf-8")):
         return file.name
     return "default"

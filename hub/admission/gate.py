@@ -163,7 +163,7 @@ class Gate:
 
     def _read_object(self, number: int, item: StixItem, origin: Origin) -> list[_Candidate]:
         obj, body = parse_object(item.raw)
-        if not is_stix20(obj, "2.0" if item.stix20 else "2.1") or origin.keep_2_0:
+        if not is_stix20(obj, "2.0" if item.stix20 else None) or origin.keep_2_0:
             return [self._checked(_Candidate(number, obj, body))]
         made = upgrade(obj)
         found = [self._checked(_Candidate(number, one, orjson.dumps(one))) for one in made]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import Interfaces, SSLProtocols
 
 from hub.errors import AddressInUse
 
@@ -74,6 +74,7 @@ def serve(
         websockets=False,
         ssl_cert=tls[0] if tls else None,
         ssl_key=tls[1] if tls else None,
+        ssl_protocol_min=SSLProtocols.tls12,
     )
     worker = None
     if background is not None:
