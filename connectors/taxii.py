@@ -20,7 +20,7 @@ from requests.adapters import BaseAdapter
 from requests.auth import HTTPBasicAuth
 from taxii2client.common import TokenAuth, _HTTPConnection
 from taxii2client.exceptions import TAXIIServiceException
-from taxii2client.v21 import Collection, Server
+from taxii2client.v21 import ApiRoot, Collection, Server
 
 from connectors.contract import ConnectorSettings, Item, Portion
 from connectors.cutting import Cutter
@@ -167,7 +167,8 @@ class _Client:
             return Collection(settings.url, conn=self._connection)
         wanted = settings.collection
         for root in Server(settings.url, conn=self._connection).api_roots:
-            for collection in root.collections:
+            # The roots that Server makes open connections of their own, which nothing would check.
+            for collection in ApiRoot(root.url, conn=self._connection).collections:
                 if wanted in (collection.id, collection.alias, collection.title):
                     return collection
         raise SourceUnreachable(f"{self._host} shows this account no collection {wanted[:80]!r}")

@@ -1,7 +1,7 @@
 """What every connector keeps, over every samples folder: ``tests/samples/<connector>/<case>``.
 
 A case is ``feed.toml`` (a whole declaration), its input, and ``expected.json``: how many items of which class, and the
-first items and all bad items in full. A new connector or list needs a folder and no test code. ``CONNECTOR_SAMPLES=write``
+first items and all bad items in full. A new connector or list needs a folder and no test code. `CONNECTOR_SAMPLES=write`
 in the environment writes ``expected.json`` anew; look at the difference before committing it.
 """
 
