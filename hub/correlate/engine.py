@@ -34,7 +34,8 @@ class Correlation:
     """One worker's correlation.
 
     Attributes:
-        rules: the city's own, by id. index: what could be hit. matcher: confirms. events: reads logs (`EventIngest`). hunt: `RetroHunt`.
+        rules: the city's own, by id. index: what could be hit. matcher: confirms.
+        events: reads logs (`EventIngest`). hunt: looks into the past (`RetroHunt`).
         findings, sightings: what turns marks into objects.
     """
 

@@ -11,6 +11,7 @@ commits loses a hit.
 
 from __future__ import annotations
 
+import gc
 import gzip
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -37,7 +38,7 @@ from hub.model.items import BadItem, EventItem
 from hub.model.times import DAY, now
 from hub.store.ports import SAMPLES, Batch, DocumentWrite, LedgerCount, LedgerKey, Store
 
-SLICE: Final = 10_000
+SLICE: Final = 20_000
 """Items of a log that are committed together."""
 
 CUT_OFF: Final = "cut-off"
@@ -201,13 +202,14 @@ class EventIngest:
             fault: Exception | None = None
             while fault is None:
                 part = _Slice(self._rules.watch(sensor))
-                try:
-                    part.add(islice(items, self._slice_size))
-                except _BROKEN as broken:
-                    fault = broken
-                if part.number or part.bad:
-                    self._commit(part, log, sensor, sampled, receipt)
-                    progress(log.offset)
+                with _no_collection():
+                    try:
+                        part.add(islice(items, self._slice_size))
+                    except _BROKEN as broken:
+                        fault = broken
+                    if part.number or part.bad:
+                        self._commit(part, log, sensor, sampled, receipt)
+                progress(log.offset)
                 receipt.unfinished |= part.unfinished
                 if fault is None and not part.number and not part.bad:
                     return receipt
@@ -305,6 +307,18 @@ class _Seen:
     hits: int = 0
     touched: set[tuple[str, int]] = field(default_factory=set)
     indicators: set[str] = field(default_factory=set)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Counting makes no cycles; looking for them among thousands of samples costs as much as reading the log."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @contextmanager

@@ -34,7 +34,7 @@ class When(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     kinds: frozenset[str] = frozenset()
     sensor: str | None = None
-    severity: int | None = Field(None, ge=0)
+    severity: int | None = Field(default=None, ge=0)
     signature: str = ""
 
 

@@ -88,6 +88,7 @@ class Sightings:
         self._gate = gate
         self._city = city
         self._interval = interval
+        self._due: dict[str, int] = {}
 
     def flush(self, *, force: bool = False) -> int:
         """Store every sighting that changed; return how many versions were written.
@@ -97,15 +98,17 @@ class Sightings:
         written, after = 0, ""
         while marks := self._store.documents(TOUCHED, after=after, limit=PAGE):
             for _ in range(_ATTEMPTS):
+                moment = now()
+                due = [mark for mark in marks if force or self._due.get(mark.key, 0) <= moment]
                 try:
-                    written += self._settle(marks, force=force)
+                    written += self._settle(due, moment, force=force) if due else 0
                     break
                 except Conflict:
                     marks = self._store.documents(TOUCHED, after=after, limit=PAGE)
             after = marks[-1].key if marks else "\U0010ffff"
         return written
 
-    def _settle(self, marks: Sequence[Document], *, force: bool) -> int:
+    def _settle(self, marks: Sequence[Document], moment: int, *, force: bool) -> int:
         by_mark = {mark.key: touched(mark) for mark in marks}
         live = self._matcher.live({key for key, _ in by_mark.values()})
         wanted = {
@@ -113,18 +116,23 @@ class Sightings:
             for key, day in by_mark.values()
             for indicator in live.get(key, ())
         }
+        others = {key for indicator, _ in wanted.values() for key in indicator.observables} - live.keys()
+        live |= self._matcher.live(others)
         known = self._store.get(HUB, wanted)
-        moment = now()
-        waiting: set[tuple[str, int]] = set()
+        waiting: dict[tuple[str, int], int] = {}
         made: dict[tuple[TLP, tuple[str, ...]], list[dict[str, Any]]] = {}
         for name, (indicator, day) in wanted.items():
             before = known.get(name)
-            if before and not force and moment - (before.version or 0) < self._interval:
-                waiting.update((key, day) for key in indicator.observables)
+            due = (before.version or 0) + self._interval if before else 0
+            if due > moment and not force:
+                waiting.update({(key, day): due for key in indicator.observables})
             elif objects := self._objects(name, indicator, day, before, live, moment):
                 made.setdefault(_audience(indicator, self._city), []).extend(objects)
-        finished = [done(mark) for mark in marks if by_mark[mark.key] not in waiting]
-        self._admit(made, finished)
+        self._admit(made, [done(mark) for mark in marks if by_mark[mark.key] not in waiting])
+        for name, pair in by_mark.items():
+            self._due.pop(name, None)
+            if pair in waiting:
+                self._due[name] = waiting[pair]
         return sum(each["type"] == "sighting" for objects in made.values() for each in objects)
 
     def _objects(

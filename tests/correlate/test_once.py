@@ -5,6 +5,7 @@ import io
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from hub.correlate.engine import Correlation
 from hub.correlate.logfile import HEAD
 from hub.errors import Conflict, NoSuchFile, NotThatFormat
+from hub.model.items import EventItem
 from hub.model.times import parse_timestamp
 from hub.store.ports import Batch
 from tests.correlate import killed
@@ -48,10 +50,10 @@ def read(parts: Parts, data: bytes):
 def everything(folder: Path) -> tuple[Any, Any, Any]:
     """Return ledger, sightings and city indicators, without the times at which they were written."""
     parts = open_parts(folder)
-    keys = set()
-    for log, unpack in ((HONEYPOT_LOG, open), (CONFERENCE_LOG, gzip.open)):
-        with unpack(log, "rb") as stream:
-            for item in SURICATA.events(stream, "any"):
+    keys: set[str] = set()
+    for log in (HONEYPOT_LOG.read_bytes(), gzip.decompress(CONFERENCE_LOG.read_bytes())):
+        for item in SURICATA.events(io.BytesIO(log), "any"):
+            if isinstance(item, EventItem):
                 keys.update(item.event.observables)
     written = ("created", "modified")
     sightings = [{k: v for k, v in each.items() if k not in written} for each in parts.objects("sighting")]
@@ -141,7 +143,7 @@ class Interrupted:
 
     def __init__(self, store: Any) -> None:
         self._store = store
-        self.before = None
+        self.before: Callable[[], Any] | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)

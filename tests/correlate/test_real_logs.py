@@ -1,6 +1,7 @@
 """The real check: published honeypot and conference alerts against published lists."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def parts(tmp_path):
     opened.store.close()
 
 
-def of_ipsum(parts: Parts) -> dict[str, list]:
+def of_ipsum(parts: Parts) -> dict[str, list[dict[str, Any]]]:
     return {name.split()[1]: sightings for name, sightings in parts.sighted().items() if name.startswith("feed:ipsum ")}
 
 

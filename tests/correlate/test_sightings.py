@@ -1,6 +1,7 @@
 """What a sighting says: counts, validity, lists, markings, versions."""
 
 import io
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from hub.correlate.sightings import sco_of, seen_on_day
 from hub.model.audience import TLP
 from hub.model.markings import MARKING_ID
 from hub.model.observables import Observable
-from hub.model.times import DAY, parse_timestamp
+from hub.model.times import DAY, MINUTE, now, parse_timestamp
 from hub.store.ports import LedgerCount, LedgerKey, LedgerRow
 from tests.correlate.parts import HONEYPOT, IDS, SURICATA, Parts, alert, eve, open_parts
 
@@ -43,6 +44,7 @@ def test_one_event_with_host_and_url_counts_once():
             row("url:http://evil.example/", 7, "other"),
         ]
     )
+    assert seen is not None
     assert (seen.count, seen.first, seen.last) == (12, DAY, DAY + 7)
     assert seen_on_day([]) is None
 
@@ -225,9 +227,41 @@ def test_any_hash_of_a_file_is_a_hit_and_counts_once(parts):
             "valid_from": "2026-03-01T00:00:00Z",
         }
     )
-    file = {"event_type": "fileinfo", "fileinfo": {"md5": md5, "sha256": sha256}}
+    file: dict[str, Any] = {"event_type": "fileinfo", "fileinfo": {"md5": md5, "sha256": sha256}}
     read(parts, alert("192.0.2.8", **file), alert("192.0.2.8", second=1, **file))
     settle(parts)
     ((sighting,),) = parts.sighted().values()
     assert sighting["count"] == 2
     assert len(parts.objects("file")) == 2
+
+
+def test_what_must_wait_is_written_when_its_time_has_come(parts, monkeypatch):
+    parts.feed(["203.0.113.50"], seen=MARCH)
+    read(parts, alert("203.0.113.50"))
+    assert settle(parts, force=False).sightings == 1
+    read(parts, alert("203.0.113.50", second=9))
+    assert [settle(parts, force=False).sightings for _ in range(2)] == [0, 0]
+    later = now() + 6 * MINUTE
+    monkeypatch.setattr("hub.correlate.sightings.now", lambda: later)
+    assert settle(parts, force=False).sightings == 1
+    assert parts.store.documents("touched") == []
+
+
+def test_the_score_does_not_depend_on_which_value_was_seen_last(parts):
+    parts.feed(["203.0.113.60"], seen=MARCH, source="feed:other")
+    parts.admit(
+        {
+            "type": "indicator",
+            "spec_version": "2.1",
+            "id": "indicator--11111111-1111-4111-8111-111111111111",
+            "created": "2026-03-01T00:00:00.000Z",
+            "modified": "2026-03-01T00:00:00.000Z",
+            "pattern": "[ipv4-addr:value = '203.0.113.60' OR ipv4-addr:value = '203.0.113.61']",
+            "pattern_type": "stix",
+            "valid_from": "2026-03-01T00:00:00Z",
+        }
+    )
+    read(parts, alert("203.0.113.61"))
+    settle(parts)
+    ((sighting,),) = parts.sighted().values()
+    assert "named by 1 more independent source" in sighting["description"]
