@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -60,8 +60,8 @@ class Memory:
 class Source:
     """A connector over portions that are given; a fault among the items is raised there."""
 
-    name = "source"
-    Settings = ConnectorSettings
+    name: ClassVar[str] = "source"
+    Settings: ClassVar[type[ConnectorSettings]] = ConnectorSettings
 
     def __init__(self, *portions: tuple[list[Any], dict[str, Any]]) -> None:
         self.portions = portions

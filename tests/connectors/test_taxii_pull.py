@@ -1,15 +1,18 @@
-"""The TAXII pull against a small real server: paging, cursors, tokens, faults. The hub's own server is used in tests/e2e."""
+"""The TAXII pull against a small real server: paging, cursors, tokens, faults."""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from connectors.contract import Portion
 from connectors.http import Http
 from connectors.taxii import Taxii, TaxiiSettings
 from hub.errors import NotThatFormat, SourceUnreachable
@@ -107,9 +110,10 @@ def test_bytes_come_untouched(server: Server, http: Http) -> None:
 
 
 def test_a_walk_that_was_cut_short_goes_on(server: Server, http: Http) -> None:
-    portions = Taxii().fetch(server.settings(), {}, http)
-    cursor = next(portions).cursor
-    portions.close()
+    with contextlib.closing(
+        cast(Generator[Portion, None, None], Taxii().fetch(server.settings(), {}, http))
+    ) as portions:
+        cursor = next(portions).cursor
     server.queries.clear()
     assert pull(server.settings(), cursor, http) == (IDS[3:], {"added_after": added(6)})
     assert server.queries[0]["next"] == "2"

@@ -1,8 +1,8 @@
 """What every connector keeps, over every samples folder: ``tests/samples/<connector>/<case>``.
 
 A case is ``feed.toml`` (a whole declaration), its input, and ``expected.json``: how many items of which class, and the
-first items and all bad items in full. A new connector or list needs a folder and no test code. `CONNECTOR_SAMPLES=write`
-in the environment writes ``expected.json`` anew; look at the difference before committing it.
+first items and all bad items in full. A new connector or list needs a folder and no test code. With
+``CONNECTOR_SAMPLES=write`` in the environment ``expected.json`` is written anew; look at the difference.
 """
 
 from __future__ import annotations
