@@ -25,7 +25,7 @@ from hub.errors import Refused
 from hub.model import times
 from hub.model.audience import PAP, TLP, Audience
 from hub.model.items import BadItem, IndicatorItem, StixItem
-from hub.model.markings import PAP_IDS, TLP_IDS, definition_level, markings_of
+from hub.model.markings import PAP_IDS, STATEMENT_IDS, TLP_IDS, definition_level, markings_of
 from hub.model.objects import of_object
 from hub.model.observables import NotObservable, Observable
 from hub.model.patterns import Pattern
@@ -119,7 +119,7 @@ class Gate:
         self._store = store
         self._lists = warning_lists
         self._home = home
-        self._levels: dict[str, tuple[TLP | None, PAP | None]] = {}
+        self._levels: dict[str, tuple[TLP | None, PAP | None]] = dict.fromkeys(STATEMENT_IDS, (None, None))
 
     def admit(self, items: Sequence[Item], origin: Origin, documents: Sequence[DocumentWrite] = ()) -> Receipt:
         """Take items in and commit them with the caller's documents.

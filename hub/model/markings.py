@@ -12,6 +12,7 @@ from typing import Any
 from hub.model.audience import PAP, TLP
 
 TLP_EXTENSION = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d"
+ACS_EXTENSION = "extension-definition--3a65884d-005a-4290-8335-cb2d778a83ce"
 PAP_EXTENSION = "extension-definition--f8d78575-edfd-406e-8e84-6162a8450f5b"
 
 MARKING_ID: dict[TLP, str] = {
@@ -45,6 +46,9 @@ PAP_IDS: dict[str, PAP] = {
     "marking-definition--740d36e5-7714-4c30-961a-3ae632ceee0e": PAP.RED,
 }
 """Ids of the PAP markings; WHITE is the older word for CLEAR."""
+
+STATEMENT_IDS = frozenset({"marking-definition--fa42a846-8d90-4e51-bc29-71d5b4802168"})
+"""Statements that restrict nothing and are often referred to without being sent along: MITRE ATT&CK's copyright."""
 
 _TLP_WORDS = {
     "clear": TLP.CLEAR,
@@ -105,9 +109,20 @@ def _extension_level(extensions: Mapping[str, Any]) -> tuple[TLP | None, PAP | N
         elif definition == PAP_EXTENSION:
             unknown, pap = _worded_level("pap", found.get("pap"))
             tlp = _stricter(tlp, unknown)
-        else:
+        elif definition != ACS_EXTENSION or not _released(found):
             tlp = TLP.UNKNOWN
     return tlp, pap
+
+
+def _released(acs: Mapping[str, Any]) -> bool:
+    """Say whether a federal access marking (ISA ACS 3.0) states an unclassified, formally approved public release.
+
+    It then restricts nothing; every other ACS marking is for people to read and counts as unknown.
+    """
+    control = acs.get("control_set")
+    if not isinstance(control, Mapping):
+        return False
+    return control.get("classification") == "U" and "PUBREL" in _list(control.get("formal_determination"))
 
 
 def _stricter(one: TLP | None, other: TLP | None) -> TLP | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from granian import Granian
 from granian.constants import Interfaces, SSLProtocols
+from granian.log import LogLevels
 
 from hub.errors import AddressInUse
 
@@ -70,7 +71,7 @@ def serve(
         respawn_failed_workers=True,
         workers_kill_timeout=5,
         log_access=False,
-        log_level="error",
+        log_level=LogLevels.error,
         websockets=False,
         ssl_cert=tls[0] if tls else None,
         ssl_key=tls[1] if tls else None,

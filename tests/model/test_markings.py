@@ -81,3 +81,21 @@ def test_markings_of_an_object_and_its_parts():
     }
     assert markings_of(obj) == {"marking-definition--a", "marking-definition--b"}
     assert markings_of({"object_marking_refs": "x"}) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("control_set", "level"),
+    [
+        ({"classification": "U", "formal_determination": ["PUBREL"]}, None),
+        ({"classification": "U", "formal_determination": ["FOUO"]}, TLP.UNKNOWN),
+        ({"classification": "S", "formal_determination": ["PUBREL"]}, TLP.UNKNOWN),
+        ("PUBREL", TLP.UNKNOWN),
+        (None, TLP.UNKNOWN),
+    ],
+)
+def test_only_a_public_release_frees_a_federal_access_marking(control_set, level) -> None:
+    definition = {
+        "type": "marking-definition",
+        "extensions": {"extension-definition--3a65884d-005a-4290-8335-cb2d778a83ce": {"control_set": control_set}},
+    }
+    assert definition_level(definition) == (level, None)
