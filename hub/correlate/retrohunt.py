@@ -6,6 +6,7 @@ It only marks (key, day) as touched; `hub.correlate.sightings` does the rest, so
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -72,8 +73,9 @@ class RetroHunt:
                 saved = position_of(cursor) if cursor else 0
             receipt.keys += len(page)
             receipt.marked += len(marks)
-        if requests:
-            self._store.commit(Batch(documents=[done(request) for request in requests]))
+        for request in requests:
+            with suppress(Conflict):  # asked again meanwhile: that is for the next run
+                self._store.commit(Batch(documents=[done(request)]))
 
     def _marks(self, keys: dict[str, None]) -> list[tuple[str, int]]:
         asked = [key for key in keys if not self._matcher.refused(key)]

@@ -1,77 +1,34 @@
 """Sightings: one object for each (indicator, organisation, day), always computed from the ledger, never added up.
 
-What is published names the outside only: the indicator's own values, and single addresses inside a network that it
-names. The city's addresses, hosts and people are in the sample events, which stay in the ledger.
+Work arrives as marks (`hub.correlate.marks`); what an object may show is decided in `hub.correlate.evidence`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from hub.admission.gate import Gate, Origin
 from hub.correlate.city import SOURCE, City
-from hub.correlate.index import KeySet
+from hub.correlate.evidence import MOST, seen_on_day, shown_objects, with_observed_data
 from hub.correlate.marks import TOUCHED, done, touched
 from hub.correlate.matching import BEFORE, Indicator, Matcher, corroboration
 from hub.errors import Conflict
 from hub.model.audience import TLP
-from hub.model.ids import derived_id, sco_id
+from hub.model.ids import derived_id
 from hub.model.items import StixItem
 from hub.model.markings import MARKING_ID
-from hub.model.observables import Observable
 from hub.model.times import MINUTE, format_day, format_timestamp, now
-from hub.store.ports import HUB, Batch, Change, Document, DocumentWrite, LedgerRow, Store
+from hub.store.ports import HUB, Batch, Change, Document, DocumentWrite, Store
 
 COLLECTION: Final = "sightings"
 PAGE: Final = 200
 """Marks worked off together."""
 
-SHOWN: Final = 20
-"""Addresses named as evidence for an indicator that is a network."""
-
 _ATTEMPTS: Final = 10
 _ITEMS: Final = 900
-_MOST: Final = 999_999_999
-"""The largest count that STIX allows (section 5.2)."""
-
-_HASHES: Final = {"md5": "MD5", "sha1": "SHA-1", "sha256": "SHA-256", "sha512": "SHA-512"}
-_VALUED: Final = frozenset({"ipv4-addr", "ipv6-addr", "domain-name", "url", "email-addr", "mac-addr"})
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What the ledger says of one indicator on one day; times in microseconds UTC."""
-
-    count: int
-    first: int
-    last: int
-    observables: tuple[str, ...]
-
-
-def seen_on_day(rows: Iterable[LedgerRow]) -> Seen | None:
-    """Add up ledger rows that fall under one indicator.
-
-    One event has often several rows here: the host and the URL, or two hashes of a file. So for each sensor the
-    kind with the most counts; rows of one kind are added.
-    """
-    by_kind: dict[tuple[str, str], int] = {}
-    first, last, observables = None, 0, []
-    for row in rows:
-        sensor_kind = (row.key.sensor, row.key.observable.partition(":")[0])
-        by_kind[sensor_kind] = by_kind.get(sensor_kind, 0) + row.total.number
-        first = row.total.first if first is None else min(first, row.total.first)
-        last = max(last, row.total.last)
-        observables.append(row.key.observable)
-    if first is None:
-        return None
-    by_sensor: dict[str, int] = {}
-    for (sensor, _), number in by_kind.items():
-        by_sensor[sensor] = max(by_sensor.get(sensor, 0), number)
-    return Seen(sum(by_sensor.values()), first, last, tuple(sorted(set(observables))))
 
 
 class Sightings:
@@ -157,11 +114,10 @@ class Sightings:
         labels = [note.label for note in self._matcher.notes([*seen.observables, *indicator.observables])]
         if seen.last < indicator.valid_from:
             labels.append(BEFORE)
-        tlp, _ = _audience(indicator, self._city)
-        said = {
+        said: dict[str, Any] = {
             "first_seen": format_timestamp(seen.first, 3),
             "last_seen": format_timestamp(seen.last, 3),
-            "count": min(seen.count, _MOST),
+            "count": min(seen.count, MOST),
             "confidence": score.value,
             "description": str(score),
             **({"labels": labels} if labels else {}),
@@ -169,15 +125,14 @@ class Sightings:
         previous = msgspec.json.decode(before.body, type=dict[str, Any]) if before else {}
         if before and all(previous.get(name) == said.get(name) for name in ("labels", *said)):
             return []
-        modified = max(moment, (before.version or 0) + 1000 if before else 0)
+        modified = format_timestamp(max(moment, (before.version or 0) + 1000 if before else 0), 3)
         common = {
             "spec_version": "2.1",
             "created_by_ref": self._city.identity,
-            "created": previous.get("created", format_timestamp(modified, 3)),
-            "modified": format_timestamp(modified, 3),
-            "object_marking_refs": [MARKING_ID[tlp]],
+            "created": previous.get("created", modified),
+            "modified": modified,
+            "object_marking_refs": [MARKING_ID[_audience(indicator, self._city)[0]]],
         }
-        evidence = self._evidence(indicator, seen)
         sighting = {
             "type": "sighting",
             "id": id,
@@ -186,30 +141,8 @@ class Sightings:
             "sighting_of_ref": indicator.id,
             "where_sighted_refs": [self._city.identity],
         }
-        if not evidence:
-            return [sighting]
-        observed = {
-            "type": "observed-data",
-            "id": derived_id("observed-data", id),
-            **common,
-            "first_observed": said["first_seen"],
-            "last_observed": said["last_seen"],
-            "number_observed": said["count"],
-            "object_refs": [each["id"] for each in evidence],
-        }
-        return [*evidence, observed, {**sighting, "observed_data_refs": [observed["id"]]}]
-
-    def _evidence(self, indicator: Indicator, seen: Seen) -> list[dict[str, Any]]:
-        own = KeySet(indicator.observables)
-        shown: dict[str, None] = {}
-        for key in seen.observables:
-            over = own.covers(key)
-            if "/" not in key and any("/" in each for each in over if each.startswith("ip")) and key.startswith("ip"):
-                shown[key] = None
-            else:
-                shown.update(dict.fromkeys(over))
-        allowed = [key for key in shown if not self._matcher.refused(key)]
-        return [sco for key in allowed[:SHOWN] if (sco := sco_of(Observable.from_key(key)))]
+        evidence = shown_objects(indicator.observables, seen, self._matcher.refused)
+        return [*evidence, *with_observed_data(sighting, common, evidence)]
 
     def _admit(
         self, made: Mapping[tuple[TLP, tuple[str, ...]], list[dict[str, Any]]], finished: Sequence[DocumentWrite]
@@ -238,21 +171,6 @@ def origin(city: City, collection: str, marking: TLP, groups: tuple[str, ...] = 
         groups=groups,
         created_by=city.identity,
     )
-
-
-def sco_of(observable: Observable) -> dict[str, Any] | None:
-    """Make the STIX object of a value, or None for a kind that has no plain one."""
-    kind, value = observable
-    family, _, algorithm = kind.partition("-")
-    made: dict[str, Any]
-    if kind in _VALUED:
-        made = {"type": kind, "spec_version": "2.1", "value": value}
-    elif family == "file" and algorithm in _HASHES:
-        made = {"type": "file", "spec_version": "2.1", "hashes": {_HASHES[algorithm]: value}}
-    else:
-        return None
-    name = sco_id(made)
-    return {**made, "id": name} if name else None
 
 
 def _audience(indicator: Indicator, city: City) -> tuple[TLP, tuple[str, ...]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hub.correlate.sightings import sco_of, seen_on_day
+from hub.correlate.evidence import sco_of, seen_on_day
 from hub.model.audience import TLP
 from hub.model.markings import MARKING_ID
 from hub.model.observables import Observable
