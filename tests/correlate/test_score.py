@@ -1,5 +1,8 @@
 """The score is the sum that its own explanation says."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,8 +17,11 @@ SCORER = Scorer.load(RULES / "score.toml", {"feed:good": 90})
 SCANNER = ListWarning("shodan", "annotate", "scanner:shodan", 30)
 
 
-def grounds(**changed):
-    return Grounds(**{"source": "feed:good", "kind": "ipv4-addr", "confidence": 80, "age": 0} | changed)
+PLAIN = Grounds("feed:good", "ipv4-addr", confidence=80, age=0)
+
+
+def grounds(**changed: Any) -> Grounds:
+    return replace(PLAIN, **changed)
 
 
 @given(
