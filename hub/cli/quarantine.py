@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from hub.admission.quarantine import Entry
+from hub.admission.second_opinion import second_opinion
 from hub.cli.options import DataOption, JsonOption, opened
 from hub.cli.output import print_json, print_table, print_text
 from hub.errors import NoSuchFile, Refused
@@ -50,10 +51,14 @@ def show(id: str, data: DataOption = None, as_json: JsonOption = False) -> None:
     """Show one refused item whole, as far as it was kept."""
     with opened(data) as hub:
         entry = hub.quarantine.show(id)
+    opinion = second_opinion(entry.raw) if entry.raw[:1] == b"{" and not entry.cut else ""
     if as_json:
-        print_json({**_document(entry), "raw": entry.raw.decode(errors="replace"), "cut": entry.cut})
+        raw = entry.raw.decode(errors="replace")
+        print_json({**_document(entry), "raw": raw, "cut": entry.cut, "second_opinion": opinion})
         return
     print_text(f"{entry.reason}: {entry.message}\nfrom {entry.source}, {entry.place}")
+    if opinion:
+        print_text(f"second opinion: {opinion}")
     print_text(entry.raw.decode(errors="replace"))
 
 

@@ -1,5 +1,7 @@
 """Deterministic ids: equal to what the stix2 library computes for every cyber-observable type."""
 
+from typing import Any
+
 import pytest
 import stix2
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ MD5, SHA1, SHA256, SHA512 = "d41d8cd98f00b204e9800998ecf8427e", "a" * 40, "b" * 
 IPV4 = "ipv4-addr--28bb3599-77cd-5a82-a950-b5bc3caf07c4"
 DIRECTORY = "directory--93c0a9b0-520d-545d-9094-1a08ddf46b05"
 
-OBJECTS = [
+OBJECTS: list[dict[str, Any]] = [
     {"type": "artifact", "payload_bin": "VBORw0KGgw==", "mime_type": "image/png"},
     {"type": "artifact", "url": "https://evil.example/a", "hashes": {"SHA-256": SHA256, "SHA-1": SHA1}},
     {"type": "autonomous-system", "number": 64500, "name": "Slime"},

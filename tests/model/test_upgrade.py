@@ -48,7 +48,7 @@ def test_every_published_object_comes_out_as_stix21():
 
 def test_labels_of_the_vocabulary_become_types_and_stay():
     labels = ["malicious-activity", 'misp:type="url"', "Anonymization"]
-    indicator = {"type": "indicator", "id": f"indicator--{UUID}", **COMMON, "labels": labels}
+    indicator: dict[str, object] = {"type": "indicator", "id": f"indicator--{UUID}", **COMMON, "labels": labels}
     indicator |= {"pattern": "[mutex:name = 'x']", "valid_from": "2020-01-01T00:00:00Z", "x_score": 7}
     (new,) = upgrade(indicator)
     assert new["indicator_types"] == ["malicious-activity", "anonymization"]
