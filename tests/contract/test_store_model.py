@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -129,7 +129,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.notes += bool(gone)
 
     @rule(scope=scopes, filters=filters)
-    def read_whole_collection(self, scope: Scope, filters: dict) -> None:
+    def read_whole_collection(self, scope: Scope, filters: dict[str, Any]) -> None:
         query = PageQuery("a", **filters)
         expected = [
             kept
@@ -192,8 +192,9 @@ class StoreMachine(RuleBasedStateMachine):
     def poll_all_versions(self, scope: Scope, limit: int) -> None:
         date, seen = self.polled[scope]
         everything = Versions(all=True)
-        filters = {"versions": everything, "spec_versions": frozenset({"2.0", "2.1"})}
-        page = self.store.read_objects(scope, PageQuery("a", added_after=date, limit=limit, **filters))
+        both = frozenset({"2.0", "2.1"})
+        query = PageQuery("a", added_after=date, spec_versions=both, versions=everything, limit=limit)
+        page = self.store.read_objects(scope, query)
         expected = [k for k in self.log if sees(scope, k) and k.draft.collection == "a" and k.date_added > date][:limit]
         assert objects(page.joined) == [(kept.draft.id, kept.draft.version) for kept in expected]
         self.polled[scope] = (page.last_added or date, [*seen, *objects(page.joined)])
@@ -221,5 +222,5 @@ def key(one: Draft) -> tuple[str, str, str, int]:
 
 @pytest.mark.parametrize("engine", sorted(ENGINES))
 def test_the_store_does_what_the_model_does(engine: str):
-    machine: Callable[[], StoreMachine] = type("Machine", (StoreMachine,), {"engine": engine})
+    machine: type[StoreMachine] = type("Machine", (StoreMachine,), {"engine": engine})
     run_state_machine_as_test(machine, settings=settings(max_examples=60, stateful_step_count=25, deadline=None))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from hub.model.audience import Reader
@@ -45,7 +47,8 @@ def test_pages_follow_each_other_by_position_and_by_date(store: Store):
     store.commit(Batch([draft(f"indicator--{n}") for n in range(10)]))
     everything = ids(store)
     for step in ("after", "added_after"):
-        seen, place = [], {}
+        seen: list[tuple[str, int]] = []
+        place: dict[str, Any] = {}
         while True:
             page = store.read_objects(STRANGER, PageQuery("a", limit=3, **place))
             seen += objects(page.joined)

@@ -12,9 +12,8 @@ from hub.model.times import now
 from hub.store.ports import Draft, Outcome, Withdrawal
 from hub.store.sqlite.names import Names
 
-_BEFORE_ALL = -(2**63)
 _INSERT = f"INSERT INTO changes VALUES ({','.join('?' * 18)})"
-_REVIEW = """
+_REVIEW_ALL = """
     UPDATE changes AS c INDEXED BY identity SET superseded =
           EXISTS (SELECT 1 FROM changes AS n INDEXED BY identity WHERE n.state = 1 AND n.id = c.id
                   AND n.collection = c.collection AND n.spec_version = c.spec_version AND n.version > c.version)
@@ -23,8 +22,10 @@ _REVIEW = """
         + 4 * EXISTS (SELECT 1 FROM changes AS n INDEXED BY identity WHERE n.state = 1 AND n.id = c.id
                   AND n.collection = c.collection AND n.spec_version = c.spec_version AND n.version > c.version
                   AND n.audience = c.audience)
-    WHERE c.state = 1 AND c.collection = ? AND c.id = ? AND c.version >= ?
+    WHERE c.state = 1 AND c.collection = ? AND c.id = ?
 """
+_REVIEW = f"{_REVIEW_ALL} AND c.spec_version = ? AND c.version >= ?"
+_STORED = "FROM changes AS c INDEXED BY identity WHERE c.state = 1 AND c.collection = i.collection AND c.id = i.id"
 
 
 class _Key(NamedTuple):
@@ -47,9 +48,9 @@ class _Held(NamedTuple):
 class _Others(NamedTuple):
     """The stored live versions of an object in its collection."""
 
-    newest: int
     oldest_specification: str
     latest_specification: str
+    newest: int
 
 
 class Appender:
@@ -109,10 +110,12 @@ class Appender:
         )
         self._db.execute("DELETE FROM incoming")
         self._db.executemany("INSERT INTO incoming VALUES (?, ?, ?, ?)", keys)
+        # Three seeks for each object, however many versions it has.
         rows = self._db.execute(
-            "SELECT i.collection, i.id, max(c.version), min(c.spec_version), max(c.spec_version)"
-            " FROM (SELECT DISTINCT collection, id FROM incoming) AS i CROSS JOIN changes AS c INDEXED BY identity"
-            " ON c.state = 1 AND c.collection = i.collection AND c.id = i.id GROUP BY i.collection, i.id"
+            f"SELECT *, (SELECT max(c.version) {_STORED} AND c.spec_version = newest) FROM ("
+            f" SELECT i.collection, i.id, (SELECT min(c.spec_version) {_STORED}),"
+            f" (SELECT max(c.spec_version) {_STORED}) AS newest"
+            " FROM (SELECT DISTINCT collection, id FROM incoming) AS i) AS i WHERE newest IS NOT NULL"
         )
         return {(collection, id_): _Others(*rest) for collection, id_, *rest in rows}
 
@@ -151,27 +154,31 @@ class Appender:
         All but the newest stored version carry the hint already, so rows from the newest stored or the oldest
         new version on are enough, unless specification versions mix.
         """
-        low: dict[tuple[int, str], int] = {}
+        low: dict[tuple[int, str], tuple[str, int]] = {}
+        mixed: set[tuple[int, str]] = set()
         first: dict[tuple[int, str], _Key] = {}
         for key, _, _ in stored:
             object_ = (key.collection, key.id)
-            seen = others.get(object_)
-            before = first.setdefault(object_, key)
-            if seen is not None:
-                pure = seen.oldest_specification == seen.latest_specification == key.spec_version
-                start = min(seen.newest, key.version) if pure else _BEFORE_ALL
-            elif before is not key:
-                start = min(before.version, key.version) if before.spec_version == key.spec_version else _BEFORE_ALL
-            else:
+            before = others.get(object_) or first.setdefault(object_, key)
+            if before is key:
                 continue
-            low[object_] = min(start, low.get(object_, start))
-        self._db.executemany(_REVIEW, [(*object_, start) for object_, start in low.items()])
+            if isinstance(before, _Key):
+                known, start = {before.spec_version}, before.version
+            else:
+                known, start = {before.oldest_specification, before.latest_specification}, before.newest
+            if known != {key.spec_version}:
+                mixed.add(object_)
+            _, lowest = low.get(object_, ("", start))
+            low[object_] = (key.spec_version, min(lowest, key.version))
+        self._db.executemany(_REVIEW, [(*object_, *start) for object_, start in low.items() if object_ not in mixed])
+        self._db.executemany(_REVIEW_ALL, sorted(mixed))
 
     def withdraw(self, withdrawals: Iterable[Withdrawal]) -> None:
         """Remove live versions: blank them and note it in the log; what is not there is passed over."""
         for withdrawal in withdrawals:
-            self._collections.refresh(self._db)
-            collection = self._collections.intern(self._db, [withdrawal.collection])[withdrawal.collection]
+            collection = self._collections.find(self._db, withdrawal.collection)
+            if collection is None:
+                continue
             only = "" if withdrawal.version is None else " AND version = :version"
             values = {"collection": collection, "id": withdrawal.id, "version": withdrawal.version}
             removed = self._db.execute(
@@ -183,7 +190,7 @@ class Appender:
                 self._blank([row[0] for row in removed])
                 self._note(collection, withdrawal, removed[-1])
                 if withdrawal.version is not None:
-                    self._db.execute(_REVIEW, (collection, withdrawal.id, _BEFORE_ALL))
+                    self._db.execute(_REVIEW_ALL, (collection, withdrawal.id))
 
     def _blank(self, positions: Sequence[int]) -> None:
         each = [(position,) for position in positions]

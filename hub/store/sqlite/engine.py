@@ -25,6 +25,7 @@ from hub.store.ports import (
 from hub.store.sqlite import documents, invariants, ledger, objects, pages
 from hub.store.sqlite.changes import Appender
 from hub.store.sqlite.connections import Connections
+from hub.store.sqlite.grouping import GroupCommit
 from hub.store.sqlite.names import Names
 from hub.store.sqlite.objects import Objects
 from hub.store.sqlite.sight import Sights
@@ -49,13 +50,13 @@ class SqliteStore:
         self._sensors = Names("sensors")
         self._sights = Sights(self._audiences, self._collections)
         self._objects = Objects(self._collections, self._audiences)
+        self._commits = GroupCommit(self._connections, self._apply, patience)
 
     def commit(self, batch: Batch) -> list[Outcome]:
         """See `hub.store.ports.Store.commit`."""
         if self._connections.read_only:
             raise StoreFull("The store was opened for reading only; nothing was written.")
-        with self._connections.writing() as db:
-            return self._apply(db, batch)
+        return self._commits.commit(batch)
 
     def _apply(self, db: sqlite3.Connection, batch: Batch) -> list[Outcome]:
         outcomes: list[Outcome] = []
@@ -156,7 +157,7 @@ class SqliteStore:
             for key, number in self._collections.all():
                 if scope.collections is None or key in scope.collections:
                     found[key] = pages.count(db, sight, number, key)
-            return found
+            return {key: number for key, number in found.items() if number}
 
     def verify(self) -> list[str]:
         """See `hub.store.ports.Store.verify`."""

@@ -1,4 +1,7 @@
-"""Texts that stand in many rows, kept once and named by small numbers: collections, audiences, sensors."""
+"""Texts that stand in many rows, kept once and named by small numbers: collections, audiences, sensors.
+
+What a process remembers of them comes from committed snapshots only: a batch that is undone leaves nothing behind.
+"""
 
 # ruff: noqa: S608 - SQL is built from this program's own constants and numbers; values are always parameters.
 from __future__ import annotations
@@ -43,19 +46,18 @@ class Names:
         """Return all texts with their numbers, in order of number."""
         return [(text, number) for number, text in sorted(self._texts.items())]
 
-    def intern(self, db: sqlite3.Connection, texts: Iterable[str]) -> dict[str, int]:
-        """Return a number for each text, adding rows inside the write transaction of ``db`` where needed.
+    def find(self, db: sqlite3.Connection, text: str) -> int | None:
+        """Look a text up inside a write transaction, whose own additions nobody else may learn yet."""
+        row = db.execute(f"SELECT number FROM {self._table} WHERE text = ?", (text,)).fetchone()
+        return row[0] if row else None
 
-        What is added is not remembered until it is read back: the transaction may yet be undone.
-        """
-        count = self.refresh(db)
+    def intern(self, db: sqlite3.Connection, texts: Iterable[str]) -> dict[str, int]:
+        """Return a number for each text, adding rows inside the write transaction of ``db`` where needed."""
         numbers: dict[str, int] = {}
-        for text in texts:
-            known = self._numbers.get(text)
-            if known is None and text not in numbers:
-                count += 1
-                db.execute(f"INSERT INTO {self._table} VALUES (?, ?)", (count, text))
-                known = count
-            if known is not None:
-                numbers[text] = known
+        for text in sorted(set(texts)):
+            number = self.find(db, text)
+            if number is None:
+                # SQLite gives the next number itself; a transaction that is undone leaves no gap.
+                number = db.execute(f"INSERT INTO {self._table} (text) VALUES (?)", (text,)).lastrowid or 0
+            numbers[text] = number
         return numbers
