@@ -10,7 +10,7 @@ import structlog
 import typer
 
 from hub import __version__
-from hub.cli import accounts, config, data, feeds, find, quarantine, rules, serve, upkeep
+from hub.cli import accounts, config, data, export, feeds, find, quarantine, rules, serve, upkeep
 from hub.cli.output import print_error
 from hub.errors import HubError, InternalError
 from hub.ops.logs import configure_logs
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for module in (serve, data, find, upkeep):
+for module in (serve, data, find, export, upkeep):
     for command in module.commands.registered_commands:
         app.registered_commands.append(command)
 for name, group in (
