@@ -314,7 +314,11 @@ class Store(Protocol):
         ...
 
     def read_log(self, after: int, limit: int, *, types: frozenset[str] = frozenset()) -> list[Change]:
-        """Read changes after a position in order, for the hub's own readers; ``types`` keeps only those types."""
+        """Read changes after a position in order, for the hub's own readers; ``types`` keeps only those types.
+
+        Versions withdrawn since are left out; their withdrawals are not. A reader that asks for few types does well to
+        go on from the `head` it read before, once nothing more comes.
+        """
         ...
 
     def read_objects(self, scope: Scope, query: PageQuery) -> ObjectPage:
@@ -326,7 +330,11 @@ class Store(Protocol):
         ...
 
     def get(self, scope: Scope, ids: Iterable[str]) -> dict[str, Change]:
-        """Read the latest visible version of each id, over all collections of the scope; absent ids are left out."""
+        """Read the latest visible version of each id, over all collections of the scope; absent ids are left out.
+
+        Here and in `search` and `lookup` the latest is the one with the highest specification version, then version,
+        then position.
+        """
         ...
 
     def original(self, scope: Scope, id: str, version: int) -> bytes | None:
@@ -355,7 +363,7 @@ class Store(Protocol):
     def ledger(
         self, observables: Iterable[str], *, under: bool = False, since: int = 0, until: int | None = None
     ) -> list[LedgerRow]:
-        """Read ledger rows of canonical keys from day ``since`` to day ``until``, inclusive.
+        """Read ledger rows of canonical keys from day ``since`` to day ``until``, inclusive, in order of their keys.
 
         With ``under``, also rows of what lies below: subdomains of a name, addresses in a network, URLs that begin with
         a URL, URLs at a host.
@@ -371,7 +379,7 @@ class Store(Protocol):
         ...
 
     def tally(self, scope: Scope) -> dict[str, int]:
-        """Count the latest visible objects of each collection; costs time in proportion, never for a page."""
+        """Count the latest visible objects of each collection that has any; costs time in proportion, never for a page."""
         ...
 
     def verify(self) -> list[str]:

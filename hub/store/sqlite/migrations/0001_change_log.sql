@@ -5,9 +5,9 @@ CREATE TABLE sensors (number INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
 
 -- The change log. Rows are never deleted, so positions have no gaps; date_added rises with them.
 -- state: 1 a live version, 0 a removed version (body blank), 2 the note of a removal.
--- superseded, a sum: 1 a newer live version of the same specification version is in the collection (never missing,
--- may be stale), 2 the same for a newer specification version, 4 such a newer version has the very same audience, so that
--- no reader of this row can fail to see the newer one (exact: rows with 4 are never the latest for anybody).
+-- superseded, a sum of: 1 the collection has a newer version of the object, of the same specification version; 2 it has one
+-- of a newer specification version; 4 one as in 1 has the very same audience, so that no reader of this row can fail to see
+-- the newer one. Without 1 or 2 a row needs no look at its neighbours; with 4 it is the latest for nobody.
 CREATE TABLE changes (
     position INTEGER PRIMARY KEY,
     date_added INTEGER NOT NULL,
