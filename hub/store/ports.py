@@ -379,7 +379,7 @@ class Store(Protocol):
         ...
 
     def tally(self, scope: Scope) -> dict[str, int]:
-        """Count the latest visible objects of each collection that has any; costs time in proportion, never for a page."""
+        """Count the latest visible objects of each collection that has any; costs time in proportion to them."""
         ...
 
     def verify(self) -> list[str]:
