@@ -29,6 +29,9 @@ _ABOUT_ITSELF = frozenset({"stats", "engine"})
 _ADDRESS_RECORDS = frozenset({"A", "AAAA"})
 _NAME_RECORDS = frozenset({"CNAME", "NS", "PTR", "MX", "DNAME"})
 _HASHES = ("sha256", "sha1", "md5")
+_URL = re.compile(r"https?://[^\s<>\"';|)]+")
+"""URLs inside a user agent: what a shell command smuggled into the header would fetch, or a robot's home page."""
+_MOST_URLS = 8
 _MAIL = re.compile(r"[^\s<>\"',;]+@[^\s<>\"',;]+")
 
 
@@ -59,6 +62,7 @@ class _Http(msgspec.Struct, gc=False):
     hostname: str | None = None
     http_port: int | None = None
     url: str | None = None
+    http_user_agent: str | None = None
 
 
 class _Fingerprint(msgspec.Struct, gc=False):
@@ -181,6 +185,9 @@ def _contents(eve: _Eve, known: KnownKeys) -> list[str | None]:
         keys += _of_dns(eve.dns, known)
     if eve.http is not None:
         keys += known.web(eve.http.hostname, eve.http.url, eve.http.http_port)
+        agent = eve.http.http_user_agent
+        if agent is not None and "://" in agent:
+            keys += [known.urls[url] for url in _URL.findall(agent)[:_MOST_URLS]]
     if eve.tls is not None:
         keys += _of_tls(eve.tls, known)
     if eve.quic is not None:

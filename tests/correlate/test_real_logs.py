@@ -88,9 +88,6 @@ def test_the_city_learns_indicators_of_its_own(parts):
     assert len(own) == len({each["pattern"] for each in indicators.values()})
 
 
-@pytest.mark.xfail(
-    reason="the address stands in a user agent, which the Suricata format does not read yet", strict=False
-)
 def test_the_conference_log_holds_one_shellshock_address(parts):
     values = re.findall(r"\b(?:\d{1,3}\.){3}\d{1,3}\b", SHELLSHOCK.read_text())
     parts.feed(values, source="feed:volexity")
