@@ -34,7 +34,7 @@ def test_forty_kills_break_no_promise(tmp_path: Path, seed: int):
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(100, 110))
+@pytest.mark.parametrize("seed", (100, 101))
 def test_a_thousand_kills_break_no_promise(tmp_path: Path, seed: int):
     assert trial(tmp_path, 1000, seed)["violations"] == []
 

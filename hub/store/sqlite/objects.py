@@ -20,8 +20,8 @@ _COLUMNS = (
     " c.audience, c.source, c.matchable"
 )
 _STEPS = 1_000_000
-SEARCH_STEPS = 300 * _STEPS
-"""Instructions of SQLite's virtual machine that one search may take: some seconds."""
+SEARCH_STEPS = 100 * _STEPS
+"""Instructions of SQLite's virtual machine that one search may take: a second or two."""
 
 
 class Objects:
