@@ -34,7 +34,7 @@ soak: install
 	$(BIN)/python -m pytest -m soak -n 2 tests
 
 lock:
-	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-header --no-annotate --extra dev --output-file requirements.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-header --no-annotate --no-strip-extras --extra dev --output-file requirements.lock pyproject.toml
 
 clean:
 	rm -rf .venv data

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 
-import click
 import structlog
 import typer
 
@@ -59,7 +58,7 @@ def main() -> None:
         raise SystemExit(error.exit_status) from None
     except BrokenPipeError:
         raise SystemExit(0) from None
-    except (KeyboardInterrupt, click.exceptions.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         raise SystemExit(130) from None
     except Exception as fault:  # the outermost edge: a person must never see a traceback
         structlog.get_logger().debug("internal error", exc_info=True)
