@@ -30,6 +30,7 @@ from hub.model import times
 from hub.model.ids import derived_id
 from hub.ops.logs import configure_logs
 from hub.ops.probes import Probes
+from hub.ops.requests import with_request_ids
 from hub.ops.serving import serve, stop_on_signals
 from hub.ops.worker import Job, run_jobs
 from hub.publish.collections import Collections
@@ -348,7 +349,7 @@ def web_application() -> WSGIApplication:
     """Return the web application of the hub that the environment's settings name (a server process's factory)."""
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
-    return open_hub(settings).application()
+    return with_request_ids(open_hub(settings).application())
 
 
 def background_work() -> None:
