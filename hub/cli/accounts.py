@@ -11,7 +11,7 @@ import typer
 from hub.access.accounts import TOKEN_MARK, Organisation
 from hub.access.principal import Right, Role
 from hub.cli.options import DataOption, JsonOption, opened
-from hub.cli.output import print_json, print_table, print_text
+from hub.cli.output import cell, print_json, print_table, print_text, second
 from hub.model import times
 from hub.store.ports import HUB
 
@@ -120,7 +120,7 @@ def list_tokens(data: DataOption = None, as_json: JsonOption = False) -> None:
                 "user": token.user,
                 "note": token.note,
                 "rights": ",".join(token.rights),
-                "expires": times.format_timestamp(token.expires)[:19] + "Z" if token.expires else None,
+                "expires": second(token.expires) if token.expires else None,
                 "last_used": times.format_day(token.last_used) if token.last_used else None,
             }
             for token in hub.accounts.tokens()
@@ -193,10 +193,4 @@ def _print(rows: Sequence[Mapping[str, object]], as_json: bool, empty: str) -> N
         print_json(rows)
     else:
         columns = tuple(name.replace("_", " ") for name in rows[0]) if rows else ()
-        print_table(columns, (tuple(_cell(cell) for cell in row.values()) for row in rows), empty=empty)
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return ", ".join(value) if isinstance(value, list) else value
+        print_table(columns, (tuple(cell(one) for one in row.values()) for row in rows), empty=empty)

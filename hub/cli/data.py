@@ -11,7 +11,7 @@ import typer
 from connectors.runner import Counts
 from hub.cli.feeds import progress_line, sentence
 from hub.cli.options import DataOption, JsonOption, opened
-from hub.cli.output import print_json, print_json_lines, print_table, print_text
+from hub.cli.output import print_json, print_json_lines, print_table, print_text, second
 from hub.errors import InputError, NoSuchFile, NotThatFormat, SourceUnreachable
 from hub.model import times
 from hub.model.observables import Observable, defang
@@ -93,7 +93,7 @@ def match(
 def _rows(hits: Iterator[Hit]) -> Iterator[tuple[Any, ...]]:
     for hit in hits:
         yield (
-            times.format_timestamp(hit.time)[:19] + "Z",
+            second(hit.time),
             hit.sensor,
             defang(Observable.from_key(hit.observable).value),
             hit.why,

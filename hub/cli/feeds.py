@@ -12,7 +12,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from connectors.runner import Counts, FeedStatus
 from hub.cli.options import DataOption, JsonOption, opened
-from hub.cli.output import print_json, print_table, print_text
+from hub.cli.output import cell, print_json, print_table, print_text, second
 from hub.errors import SourceUnreachable
 from hub.model import times
 
@@ -41,7 +41,7 @@ def list_feeds(data: DataOption = None, as_json: JsonOption = False) -> None:
         return
     print_table(
         ("feed", "title", "on", "connector", "schedule", "trust", "goes to", "licence"),
-        (tuple(_cell(cell) for cell in row.values()) for row in rows),
+        (tuple(cell(one) for one in row.values()) for row in rows),
         empty="No feed is declared: docs/administrator/feeds.md tells how.",
     )
 
@@ -144,10 +144,4 @@ def _status(status: FeedStatus) -> dict[str, Any]:
 
 
 def _time(moment: int | None) -> str:
-    return times.format_timestamp(moment)[:19] + "Z" if moment else "never"
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return ", ".join(value) if isinstance(value, list) else value
+    return second(moment) if moment else "never"

@@ -9,7 +9,7 @@ import orjson
 import typer
 
 from hub.cli.options import DataOption, JsonOption, opened
-from hub.cli.output import print_json, print_table, print_text
+from hub.cli.output import print_json, print_table, print_text, second
 from hub.model import times
 from hub.model.observables import Observable, defang, recognise_all
 from hub.store.ports import HUB, Change, LedgerRow, SearchQuery
@@ -44,7 +44,7 @@ def search(
                 change.audience.tlp.name,
                 change.collection,
                 change.source,
-                times.format_timestamp(change.date_added)[:19] + "Z",
+                second(change.date_added),
                 change.id,
             )
             for change in page.changes

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hub.errors import HubError
+from hub.model import times
 from hub.ops.logs import redact
 
 
@@ -47,6 +48,18 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty:
         Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
     else:
         print_text(empty)
+
+
+def second(moment: int) -> str:
+    """Write a time (microseconds UTC) for people, to the second."""
+    return f"{times.format_timestamp(moment)[:19]}Z"
+
+
+def cell(value: object) -> object:
+    """Write a value of a row for people: yes and no, lists with commas."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(value) if isinstance(value, list) else value
 
 
 def print_error(error: HubError, *, as_json: bool = False) -> None:

@@ -10,7 +10,7 @@ import typer
 from hub.admission.quarantine import Entry
 from hub.admission.second_opinion import second_opinion
 from hub.cli.options import DataOption, JsonOption, opened
-from hub.cli.output import print_json, print_table, print_text
+from hub.cli.output import print_json, print_table, print_text, second
 from hub.errors import NoSuchFile, Refused
 from hub.model import times
 
@@ -34,7 +34,7 @@ def list_entries(
         (
             (
                 entry.id,
-                times.format_timestamp(entry.at)[:19] + "Z",
+                second(entry.at),
                 entry.source,
                 entry.reason,
                 entry.place,
@@ -100,7 +100,3 @@ def _document(entry: Entry) -> dict[str, Any]:
         "message": entry.message,
         "place": entry.place,
     }
-
-
-def _second(moment: int) -> str:
-    return times.format_timestamp(moment)[:19] + "Z"
