@@ -15,55 +15,30 @@ from typing import Any, Literal
 import msgspec
 import orjson
 
+from hub.admission.drafts import FOREIGN_ID, Candidate, drafts_of
+from hub.admission.levels import Levels, is_false_copy
 from hub.admission.mint import indicator_id, mint, read_value
-from hub.admission.quarantine import quarantine_write
+from hub.admission.origin import Origin
+from hub.admission.quarantine import quarantine_write, refusal_write
 from hub.admission.rules import check_rules
-from hub.admission.schema import check_schema
+from hub.admission.schema import check_identity, check_schema
 from hub.admission.strict_json import parse_object
-from hub.admission.warninglists import Warning, WarningLists
+from hub.admission.warninglists import WarningLists
 from hub.errors import Refused
 from hub.model import times
-from hub.model.audience import PAP, TLP, Audience
 from hub.model.items import BadItem, IndicatorItem, StixItem
-from hub.model.markings import PAP_IDS, STATEMENT_IDS, TLP_IDS, definition_level, markings_of
-from hub.model.objects import of_object
 from hub.model.observables import NotObservable, Observable
-from hub.model.patterns import Pattern
-from hub.model.stix import version_of
-from hub.model.tokens import tokens_of
 from hub.model.upgrade import is_stix20, upgrade
-from hub.store.ports import HUB, UNVERSIONED, Batch, Change, DocumentWrite, Draft, Store
+from hub.store.ports import HUB, Batch, Change, DocumentWrite, Draft, PageQuery, Store, Versions
+
+__all__ = ["Gate", "Item", "Origin", "Receipt", "Result"]
 
 Item = StixItem | IndicatorItem | BadItem
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """On whose account something comes in.
-
-    Attributes:
-        source: by account and not by claim: ``feed:ipsum``, ``user:maria``, ``hub:correlate``.
-        organisation: whose data it becomes. collections: which carry it.
-        marking: traffic light of objects that name none. groups: whom it is addressed to.
-        trust: 0-100. created_by: the identity it speaks for, put into what the hub makes of its values.
-        keep_2_0: whether STIX 2.0 objects are stored as they are instead of upgraded.
-        redistribute: whether the source's terms let the hub pass it on; if not, only the city sees it.
-    """
-
-    source: str
-    organisation: str
-    collections: tuple[str, ...]
-    marking: TLP = TLP.GREEN
-    groups: tuple[str, ...] = ()
-    trust: int = 50
-    created_by: str | None = None
-    keep_2_0: bool = False
-    redistribute: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one item; ``reason`` and ``message`` say why it is in quarantine or merged."""
+    """What became of one item; ``reason`` and ``message`` say why it is in quarantine or merged, or what is odd."""
 
     id: str | None
     version_text: str
@@ -85,27 +60,24 @@ class Receipt:
 
 
 @dataclass(slots=True)
-class _Candidate:
-    """One object on its way: what it says, the bytes to keep, and for upgraded ones what it was made from."""
-
-    number: int
-    obj: dict[str, Any]
-    body: bytes
-    pattern: Pattern | None = None
-    original: bytes | None = None
-    value: Observable | None = None
-
-
-@dataclass(slots=True)
 class _Slice:
     """One call's work: results by item number, drafts with the item each belongs to, refused items."""
 
     origin: Origin
     items: Sequence[Item]
     results: list[Result | None]
-    candidates: list[_Candidate] = field(default_factory=list)
+    candidates: list[Candidate] = field(default_factory=list)
     drafts: list[tuple[int, Draft]] = field(default_factory=list)
-    refused: dict[int, BadItem] = field(default_factory=dict)
+    refused: list[DocumentWrite] = field(default_factory=list)
+
+
+class _Merged(Exception):
+    """What the object says is there already, or the first that came stays."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
 
 
 class Gate:
@@ -119,10 +91,10 @@ class Gate:
         self._store = store
         self._lists = warning_lists
         self._home = home
-        self._levels: dict[str, tuple[TLP | None, PAP | None]] = dict.fromkeys(STATEMENT_IDS, (None, None))
+        self._levels = Levels(store)
 
     def admit(self, items: Sequence[Item], origin: Origin, documents: Sequence[DocumentWrite] = ()) -> Receipt:
-        """Take items in and commit them with the caller's documents.
+        """Take items in and commit them with the caller's documents; about a thousand a call.
 
         Raises:
             Conflict: a document's expectation failed; nothing was stored.
@@ -132,222 +104,175 @@ class Gate:
         with _no_collection():
             self._read(work)
             self._draft(work)
-        writes = [quarantine_write(bad, source=origin.source, origin=_kept(origin)) for bad in work.refused.values()]
-        outcomes = self._store.commit(
-            Batch(drafts=[draft for _, draft in work.drafts], documents=[*documents, *writes])
-        )
+        drafts = [draft for _, draft in work.drafts]
+        outcomes = self._store.commit(Batch(drafts=drafts, documents=[*documents, *work.refused]))
+        clashes = [draft for draft, outcome in zip(drafts, outcomes, strict=True) if outcome.result == "conflict"]
+        respelled = self._respelled(clashes)
         for (number, draft), outcome in zip(work.drafts, outcomes, strict=True):
             if work.results[number] is not None:
                 continue  # an item is spoken for by the first of its drafts
-            if outcome.result == "conflict":
+            if outcome.result == "conflict" and (draft.collection, draft.id, draft.version) not in respelled:
                 result = Result(draft.id, draft.version_text, "merged", "conflict", _CONFLICT)
             else:
-                result = Result(draft.id, draft.version_text, outcome.result)
+                result = Result(
+                    draft.id, draft.version_text, "stored" if outcome.result == "stored" else "unchanged", *_odd(draft)
+                )
             work.results[number] = result
         return _receipt([result for result in work.results if result is not None])
 
+    def _respelled(self, drafts: Sequence[Draft]) -> set[tuple[str, str, int]]:
+        """Return which versions differ from what is stored only in blanks, escapes or the order of names."""
+        found = set()
+        for collection in {draft.collection for draft in drafts}:
+            here = {(draft.id, draft.version): draft for draft in drafts if draft.collection == collection}
+            ids, exact = frozenset(id for id, _ in here), frozenset(version for _, version in here)
+            query = PageQuery(
+                collection, ids=ids, versions=Versions(last=False, exact=exact), limit=len(ids) * len(exact)
+            )
+            for obj in orjson.loads(b"[%b]" % self._store.read_objects(HUB, query).joined):
+                version, _ = Candidate(0, obj, b"").version
+                draft = here.get((obj["id"], version))
+                if draft is not None and _canonical(orjson.loads(draft.body)) == _canonical(obj):
+                    found.add((collection, draft.id, draft.version))
+        return found
+
     def _read(self, work: _Slice) -> None:
         """Turn items into candidates; refuse what cannot be read."""
-        values: dict[str, int] = {}
-        known = self._stored_values(work)
+        values: dict[str, tuple[int, IndicatorItem, Observable]] = {}
         for number, item in enumerate(work.items):
             try:
                 if isinstance(item, StixItem):
                     work.candidates += self._read_object(number, item, work.origin)
                 elif isinstance(item, IndicatorItem):
-                    self._read_value(number, item, work, values, known)
+                    observable = _read_value(item)
+                    id = indicator_id(work.origin.source, observable)
+                    if values.setdefault(id, (number, item, observable))[0] != number:
+                        work.results[number] = Result(id, "", "merged", "same-value", _TWICE)
                 else:
-                    _refuse(work, number, None, item)
+                    _refuse(work, number, item)
             except Refused as fault:
-                _refuse(work, number, None, _bad(item, fault))
+                _refuse(work, number, fault)
+        self._mint(work, values)
 
-    def _read_object(self, number: int, item: StixItem, origin: Origin) -> list[_Candidate]:
+    def _read_object(self, number: int, item: StixItem, origin: Origin) -> list[Candidate]:
         obj, body = parse_object(item.raw)
-        if not is_stix20(obj, "2.0" if item.stix20 else None) or origin.keep_2_0:
-            return [self._checked(_Candidate(number, obj, body))]
-        made = upgrade(obj)
-        found = [self._checked(_Candidate(number, one, orjson.dumps(one))) for one in made]
+        check_identity(obj)
+        if not is_stix20(obj, "2.0" if item.stix20 else None):
+            return [_checked(Candidate(number, obj, body))]
+        found = [_checked(Candidate(number, one, orjson.dumps(one))) for one in upgrade(obj)]
         found[0].original = body
+        if origin.keep_2_0:
+            found.append(Candidate(number, obj, body, as_written=True))
         return found
 
-    def _checked(self, candidate: _Candidate) -> _Candidate:
-        if candidate.obj.get("spec_version") != "2.0":
-            check_schema(candidate.obj)
-        candidate.pattern = check_rules(candidate.obj)
-        return candidate
-
-    def _stored_values(self, work: _Slice) -> dict[str, Change]:
-        ids = []
-        for item in work.items:
-            if isinstance(item, IndicatorItem):
-                try:
-                    ids.append(indicator_id(work.origin.source, read_value(item)))
-                except NotObservable:
+    def _mint(self, work: _Slice, values: Mapping[str, tuple[int, IndicatorItem, Observable]]) -> None:
+        """Turn values into candidates: new indicators, or new versions of those that are there."""
+        known = self._store.get(HUB, values) if values else {}
+        origin, moment_now = work.origin, times.now()
+        for id, (number, item, observable) in values.items():
+            before = known.get(id)
+            try:
+                made = mint(
+                    item,
+                    observable,
+                    source=origin.source,
+                    trust=origin.trust,
+                    created_by=origin.created_by,
+                    before=None if before is None else orjson.loads(before.body),
+                    now=moment_now,
+                )
+                if made is None and before is not None:
+                    work.results[number] = Result(id, before.version_text, "unchanged")
                     continue
-        return self._store.get(HUB, ids) if ids else {}
-
-    def _read_value(
-        self, number: int, item: IndicatorItem, work: _Slice, values: dict[str, int], known: Mapping[str, Change]
-    ) -> None:
-        try:
-            observable = read_value(item)
-        except NotObservable as fault:
-            raise Refused("not-observable", f"{item.value[:80]!r}: {fault}", place=item.place) from None
-        origin = work.origin
-        id = indicator_id(origin.source, observable)
-        if values.setdefault(id, number) != number:
-            work.results[number] = Result(id, "", "merged", "same-value", "the same value stands in this list twice")
-            return
-        before = known.get(id)
-        body = mint(
-            item,
-            observable,
-            source=origin.source,
-            trust=origin.trust,
-            created_by=origin.created_by,
-            before=None if before is None else orjson.loads(before.body),
-            now=times.now(),
-        )
-        if body is None and before is not None:
-            work.results[number] = Result(id, before.version_text, "unchanged")
-            return
-        obj, body = parse_object(body or b"")
-        work.candidates.append(self._checked(_Candidate(number, obj, body, value=observable)))
+                work.candidates.append(_checked(Candidate(number, *parse_object(made or b""))))
+            except Refused as fault:
+                _refuse(work, number, fault)
+            except orjson.JSONEncodeError:
+                _refuse(work, number, Refused("bad-text", "a text of this value is not Unicode"))
 
     def _draft(self, work: _Slice) -> None:
         """Turn candidates into drafts, once everything that came along is known."""
-        owners = self._owners(work)
-        here = {c.obj["id"]: c.obj for c in work.candidates if c.obj.get("type") == "marking-definition"}
-        self._learn_markings({name for c in work.candidates for name in markings_of(c.obj)}, here)
+        objects = [candidate.obj for candidate in work.candidates]
+        levels = self._levels.of(objects, (obj for obj in objects if obj["type"] == "marking-definition"))
+        versioned = [obj["id"] for obj in objects if "created" in obj]
+        owners = self._store.get(HUB, versioned) if versioned else {}
         for candidate in work.candidates:
-            item = work.items[candidate.number]
             try:
-                self._check_originator(candidate.obj, owners, work.origin)
-                drafts = list(self._drafts_of(candidate, work.origin))
+                if candidate.obj["type"] == "marking-definition" and is_false_copy(candidate.obj):
+                    raise _Merged("known-marking", _FALSE_COPY)
+                owner = self._owner(candidate, owners.get(candidate.obj["id"]), work.origin)
+                drafts = list(drafts_of(candidate, owner, work.origin, levels, self._lists, self._home))
             except Refused as fault:
-                _refuse(work, candidate.number, candidate.obj, _bad(item, fault))
-                continue
-            work.drafts += [(candidate.number, draft) for draft in drafts]
-
-    def _owners(self, work: _Slice) -> dict[str, Change]:
-        versioned = [c.obj["id"] for c in work.candidates if "modified" in c.obj]
-        return self._store.get(HUB, versioned) if versioned else {}
-
-    def _check_originator(self, obj: Mapping[str, Any], owners: Mapping[str, Change], origin: Origin) -> None:
-        before = owners.get(obj["id"])
-        if before is None or before.audience.owner == origin.organisation:
-            return
-        version, _ = version_of(obj)
-        if version > (before.version or 0):
-            raise Refused(
-                "not-originator",
-                f"a newer version of an object of {before.audience.owner}: only who made it may version or revoke it",
-            )
-
-    def _learn_markings(self, ids: set[str], here: Mapping[str, dict[str, Any]]) -> None:
-        unknown = {id for id in ids if id not in TLP_IDS and id not in PAP_IDS and id not in self._levels}
-        stored = self._store.get(HUB, unknown - here.keys()) if unknown - here.keys() else {}
-        for id in unknown:
-            definition = here.get(id) or (orjson.loads(stored[id].body) if id in stored else None)
-            if definition is not None:
-                self._levels[id] = definition_level(definition)
-
-    def _audience(self, obj: Mapping[str, Any], origin: Origin) -> Audience:
-        tlp: TLP | None = None
-        pap = PAP.CLEAR
-        for id in markings_of(obj):
-            if id in TLP_IDS:
-                level: TLP | None = TLP_IDS[id]
-                action: PAP | None = None
-            elif id in PAP_IDS:
-                level, action = None, PAP_IDS[id]
+                _refuse(work, candidate.number, fault, candidate)
+            except _Merged as found:
+                id, text = candidate.obj["id"], candidate.version[1]
+                work.results[candidate.number] = Result(id, text, "merged", found.reason, found.message)
             else:
-                level, action = self._levels.get(id, (TLP.UNKNOWN, None))
-            tlp = level if tlp is None or (level is not None and level > tlp) else tlp
-            pap = max(pap, action or PAP.CLEAR)
-        found = origin.marking if tlp is None else tlp
-        if not origin.redistribute:
-            found = max(found, TLP.AMBER)
-        return Audience(origin.organisation, found, pap, tuple(sorted(origin.groups)))
+                work.drafts += [(candidate.number, draft) for draft in drafts]
 
-    def _drafts_of(self, candidate: _Candidate, origin: Origin) -> Iterator[Draft]:
-        obj = candidate.obj
-        pattern = candidate.pattern
-        observables = pattern.observables if pattern is not None else of_object(obj)
-        live = obj["type"] == "indicator" and not obj.get("revoked", False)
-        warnings = {one.key: self._lists.check(one) for one in observables} if live else {}
-        refused = {key for key, found in warnings.items() if any(one.effect == "refuse" for one in found)}
-        if refused and len(refused) == len(warnings):
-            raise _listed(warnings, refused)
-        matchable = live and pattern is not None and pattern.single
-        version, version_text = version_of(obj)
-        audience = self._audience(obj, origin)
-        extra = _extra_tokens(obj, audience, warnings, origin, matchable=matchable)
-        keys = tuple(one.key for one in observables)
-        for collection in origin.collections:
-            yield Draft(
-                collection=collection,
-                id=obj["id"],
-                type=obj["type"],
-                spec_version=obj.get("spec_version", "2.1"),
-                version=version,
-                version_text=version_text,
-                body=candidate.body,
-                audience=audience,
-                source=origin.source,
-                observables=tuple(key for key in keys if key not in refused),
-                matchable=matchable,
-                tokens=tokens_of(
-                    obj, collection=collection, source=origin.source, observables=observables, extra=extra
-                ),
-                created=_moment(obj.get("created")) if version != UNVERSIONED else None,
-                valid_until=_moment(obj.get("valid_until")),
-                revoked=bool(obj.get("revoked", False)),
-                confidence=obj.get("confidence"),
-                original=candidate.original,
-            )
+    def _owner(self, candidate: Candidate, before: Change | None, origin: Origin) -> str:
+        """Return whose data an object is: whoever handed it in first, for as long as it does not say otherwise.
+
+        Others may pass the same version on; only the originator may version or revoke it.
+        """
+        if before is None or before.audience.owner == origin.organisation:
+            return origin.organisation
+        version, _ = candidate.version
+        if version > (before.version or 0):
+            maker = orjson.loads(before.body).get("created_by_ref")
+            if maker is not None and maker == origin.created_by:
+                return origin.organisation
+            raise Refused("not-originator", _NOT_YOURS)
+        if version == before.version and (candidate.as_written or _same(before.body, candidate)):
+            return before.audience.owner
+        raise _Merged("conflict", _CONFLICT)
 
 
 _CONFLICT = "this version is stored already with other content; the first stays, send a newer `modified`"
+_NOT_YOURS = "only the organisation that made this object may send a newer version of it"
+_TWICE = "the same value stands in this list twice"
+_OTHER_ID = "the id is kept, but it is not the one that STIX 2.1 section 2.9 derives from the object"
+_FALSE_COPY = "this marking is well known and its definition is another one; references to it mean the known one"
 
 
-def _extra_tokens(
-    obj: Mapping[str, Any],
-    audience: Audience,
-    warnings: Mapping[str, tuple[Warning, ...]],
-    origin: Origin,
-    *,
-    matchable: bool,
-) -> dict[str, list[str]]:
-    extra = {"tlp": [audience.tlp.name.lower()], "owner": [audience.owner]}
-    if labels := sorted({one.label for found in warnings.values() for one in found}):
-        extra["warning"] = labels
-    if obj["type"] == "indicator" and not obj.get("revoked", False) and not matchable:
-        extra["match"] = ["no"]
-    claimed = obj.get("created_by_ref")
-    if claimed is not None and claimed != origin.created_by:
-        extra["claimed"] = [claimed]
-    return extra
+def _checked(candidate: Candidate) -> Candidate:
+    check_schema(candidate.obj)
+    candidate.pattern = check_rules(candidate.obj)
+    return candidate
 
 
-def _listed(warnings: Mapping[str, tuple[Warning, ...]], refused: set[str]) -> Refused:
-    key = min(refused)
-    found = next(one for one in warnings[key] if one.effect == "refuse")
-    return Refused("warning-list", f"{key} is on the list {found.list} ({found.label}) and must not become a hit")
+def _read_value(item: IndicatorItem) -> Observable:
+    try:
+        return read_value(item)
+    except NotObservable as fault:
+        raise Refused("not-observable", f"{item.value[:80]!r}: {fault}") from None
 
 
-def _moment(text: object) -> int | None:
-    return times.parse_timestamp(text) if isinstance(text, str) else None
+def _same(body: bytes, candidate: Candidate) -> bool:
+    """Say whether a stored object says what a candidate says, however either is spelled."""
+    return body == candidate.body or _canonical(orjson.loads(body)) == _canonical(candidate.obj)
 
 
-def _refuse(work: _Slice, number: int, obj: Mapping[str, Any] | None, bad: BadItem) -> None:
-    work.refused[number] = bad
+def _canonical(obj: dict[str, Any]) -> bytes:
+    return orjson.dumps(obj, option=orjson.OPT_SORT_KEYS)
+
+
+def _odd(draft: Draft) -> tuple[str, str]:
+    return ("sco-id", _OTHER_ID) if f"warning={FOREIGN_ID}" in draft.tokens else ("", "")
+
+
+def _refuse(work: _Slice, number: int, fault: Refused | BadItem, candidate: Candidate | None = None) -> None:
+    item, origin = work.items[number], work.origin
     id, version = None, ""
-    if obj is None and bad.raw[:1] == b"{":
-        id, version = _claimed(bad.raw)
-    elif obj is not None:
-        id, version = obj["id"], version_of(obj)[1]
-    work.results[number] = Result(id, version, "quarantined", bad.reason, bad.message)
+    if candidate is not None:
+        id, version = candidate.obj["id"], candidate.version[1]
+    elif isinstance(item, StixItem):
+        id, version = _claimed(item.raw)
+    if isinstance(fault, Refused) and not isinstance(item, BadItem):
+        work.refused.append(refusal_write(item, fault, origin))
+    elif isinstance(item, BadItem):
+        work.refused.append(quarantine_write(item, source=origin.source))
+    work.results[number] = Result(id, version, "quarantined", fault.reason, fault.message)
 
 
 class _Claims(msgspec.Struct):
@@ -364,18 +289,6 @@ def _claimed(raw: bytes) -> tuple[str | None, str]:
         return None, ""
     version = claims.modified or claims.created
     return claims.id if isinstance(claims.id, str) else None, version if isinstance(version, str) else ""
-
-
-def _bad(item: Item, fault: Refused) -> BadItem:
-    if isinstance(item, BadItem):
-        return item
-    place = " ".join(part for part in (item.place, fault.place) if part)
-    return BadItem(item.raw, fault.reason, fault.message, place)
-
-
-def _kept(origin: Origin) -> dict[str, Any]:
-    kept: dict[str, Any] = msgspec.to_builtins(origin)
-    return kept
 
 
 def _receipt(results: list[Result]) -> Receipt:

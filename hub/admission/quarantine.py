@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from hub.errors import NotFound
+from hub.admission.origin import Origin
+from hub.errors import NotFound, Refused
 from hub.model import times
-from hub.model.items import KEPT, BadItem, StixItem
+from hub.model.items import KEPT, BadItem, IndicatorItem, StixItem
 from hub.store.ports import Batch, Document, DocumentWrite, Store
 
 if TYPE_CHECKING:
@@ -28,7 +30,9 @@ class Entry(msgspec.Struct, frozen=True):
         id: its number for commands: the same input refused again by the same source keeps it.
         at: when it was refused, microseconds UTC. source: where it came from, by account.
         reason: stable code. message: for a person. place: where, in the source and in the item.
-        raw: its bytes, cut to `KEPT`. origin: what admission knew of the source, to replay it, or None.
+        raw: its bytes, cut to `KEPT`; ``cut`` says so.
+        origin: what admission knew of the source, to replay it, or None. object, value: the item itself but its bytes,
+            or None: what came from a log, or could not even be cut, is not replayed.
     """
 
     id: str
@@ -39,19 +43,38 @@ class Entry(msgspec.Struct, frozen=True):
     place: str
     raw: bytes
     cut: bool = False
-    origin: dict[str, Any] | None = None
+    origin: Origin | None = None
+    object: StixItem | None = None
+    value: IndicatorItem | None = None
 
 
-def quarantine_write(item: BadItem, *, source: str, origin: dict[str, Any] | None = None) -> DocumentWrite:
-    """Return the write that keeps a refused item; to go into the same commit as its accepted neighbours."""
-    moment = times.now()
-    # The same bytes refused again for the same reason are the same entry: trying again adds nothing.
-    name = "\0".join((source, item.reason, item.place)).encode() + b"\0" + item.raw
-    id = hashlib.sha256(name).hexdigest()[:16]
-    entry = Entry(
-        id, moment, source, item.reason, item.message, item.place, item.raw[:KEPT], len(item.raw) > KEPT, origin
+def quarantine_write(item: BadItem, *, source: str) -> DocumentWrite:
+    """Return the write that keeps what could not be read; to go into the same commit as its accepted neighbours."""
+    return _write(_entry(source, item.reason, item.message, item.place, item.raw))
+
+
+def refusal_write(item: StixItem | IndicatorItem, fault: Refused, origin: Origin) -> DocumentWrite:
+    """Return the write that keeps an item that admission refused, with all that is needed to replay it."""
+    entry = _entry(origin.source, fault.reason, fault.message, item.place, item.raw)
+    return _write(
+        msgspec.structs.replace(
+            entry,
+            place=" ".join(part for part in (item.place, fault.place) if part),
+            origin=origin,
+            object=replace(item, raw=b"") if isinstance(item, StixItem) else None,
+            value=replace(item, raw=b"") if isinstance(item, IndicatorItem) else None,
+        )
     )
-    return DocumentWrite(KIND, id, msgspec.json.encode(entry), expires=moment + LIFE)
+
+
+def _entry(source: str, reason: str, message: str, place: str, raw: bytes) -> Entry:
+    # The same bytes refused again for the same reason are the same entry: trying again adds nothing.
+    id = hashlib.sha256("\0".join((source, reason, place)).encode() + b"\0" + raw).hexdigest()[:16]
+    return Entry(id, times.now(), source, reason, message, place, raw[:KEPT], len(raw) > KEPT)
+
+
+def _write(entry: Entry) -> DocumentWrite:
+    return DocumentWrite(KIND, entry.id, msgspec.json.encode(entry), expires=entry.at + LIFE)
 
 
 class Quarantine:
@@ -65,7 +88,7 @@ class Quarantine:
         found: list[Entry] = []
         after = ""
         while page := self._store.documents(KIND, after=after):
-            found += [_entry(document) for document in page]
+            found += [_read(document) for document in page]
             after = page[-1].key
         return sorted(found, key=lambda entry: -entry.at)[:limit]
 
@@ -78,7 +101,7 @@ class Quarantine:
         document = self._store.document(KIND, id)
         if document is None:
             raise NotFound(f"there is nothing numbered {id} in the quarantine")
-        return _entry(document)
+        return _read(document)
 
     def drop(self, ids: Sequence[str]) -> None:
         """Forget entries.
@@ -89,21 +112,27 @@ class Quarantine:
         self._store.commit(Batch(documents=[DocumentWrite(KIND, self.show(id).id, None) for id in ids]))
 
     def replay(self, id: str, gate: Gate, raw: bytes | None = None) -> Receipt:
-        """Send an entry through the gate again, mended if ``raw`` is given; it leaves when it is accepted.
+        """Send an entry through the gate again; it leaves the quarantine, or comes back with its new reason.
+
+        Args:
+            id: which. gate: what it goes through. raw: the mended object, or for a value from a list the mended value.
 
         Raises:
-            NotFound: there is none, or it was cut and ``raw`` is not given, or it is no STIX object.
+            NotFound: there is none, or it cannot be replayed as it is.
         """
-        from hub.admission.gate import Origin
-
         entry = self.show(id)
-        if entry.origin is None:
-            raise NotFound(f"{id} came from a log or a list, not as an object: mend the source and read it again")
+        if entry.origin is None or (entry.object is None and entry.value is None):
+            raise NotFound(f"{id} could not be read as one item: mend the source and read it again")
         if entry.cut and raw is None:
             raise NotFound(f"{id} was too large to be kept whole: give the mended object with --file")
-        items = [StixItem(entry.raw if raw is None else raw, entry.place)]
-        return gate.admit(items, msgspec.convert(entry.origin, Origin), [DocumentWrite(KIND, id, None)])
+        if entry.object is not None:
+            item: StixItem | IndicatorItem = replace(entry.object, raw=entry.raw if raw is None else raw)
+        elif entry.value is not None:
+            item = replace(entry.value, raw=entry.raw)
+            if raw is not None:
+                item = replace(item, value=raw.decode(errors="replace").strip())
+        return gate.admit([item], entry.origin, [DocumentWrite(KIND, id, None)])
 
 
-def _entry(document: Document) -> Entry:
+def _read(document: Document) -> Entry:
     return msgspec.json.decode(document.value, type=Entry)

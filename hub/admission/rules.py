@@ -5,13 +5,15 @@ The source of each rule is STIX 2.1; the section stands beside it.
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from hub.errors import Refused
 from hub.model.observables import NotObservable, canonical
 from hub.model.patterns import Pattern, PatternRefused, read_pattern
-from hub.model.stix import COMMON_REFERENCES, REFERENCES
+from hub.model.stix import COMMON_REFERENCES, REFERENCES, STIX_TYPES
 from hub.model.times import parse_timestamp
 
 _ORDERED = (
@@ -21,26 +23,51 @@ _ORDERED = (
     ("first_observed", "last_observed", False),  # section 4.14
     ("start_time", "stop_time", True),  # section 5.1
     ("analysis_started", "analysis_ended", False),  # section 4.12
+    ("start", "end", False),  # section 6.12
 )
 """Pairs of times: the second may not be before the first; with True not equal either."""
 
+_TIMES = frozenset({name for first, second, _ in _ORDERED for name in (first, second)} | {
+    "account_created", "account_expires", "account_first_login", "account_last_login", "atime", "created_time",
+    "credential_last_changed", "ctime", "date", "modified_time", "mtime", "published", "submitted",
+    "validity_not_after", "validity_not_before",
+})  # fmt: skip
+"""Properties that hold a time."""
+
 _VALUED = frozenset({"ipv4-addr", "ipv6-addr", "domain-name", "url", "email-addr", "mac-addr"})
+
+
+_VERSION = frozenset({"created", "modified"})
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+"""The form of a language tag (RFC 5646 section 2.1)."""
+
+moment = functools.lru_cache(1 << 14)(parse_timestamp)
+"""A timestamp as microseconds; within an object and a batch the same texts come again and again."""
 
 
 def check_rules(obj: Mapping[str, Any]) -> Pattern | None:
     """Check an object that the schema accepts; return its pattern as read, if it is a STIX indicator.
 
     Raises:
-        Refused: ``time``, ``time-order``, ``reference-type``, ``selector``, ``pattern`` or ``value``.
+        Refused: ``time``, ``time-order``, ``reference-type``, ``selector``, ``language``, ``pattern`` or ``value``.
     """
-    _check_times(obj)
     kind = obj["type"]
-    for name, types in COMMON_REFERENCES.items():
-        if name in obj:
-            _check_reference(name, obj[name], types)
+    moments: dict[str, int] = {}
     for name, value in obj.items():
-        if name.endswith(("_ref", "_refs")) and (kind, name) in REFERENCES:
-            _check_reference(name, value, REFERENCES[kind, name])
+        if name in _TIMES:
+            if kind in STIX_TYPES or name in _VERSION:
+                moments[name] = _moment(name, value)
+        elif name.endswith(("_ref", "_refs")):
+            types = COMMON_REFERENCES.get(name) or REFERENCES.get((kind, name))
+            if types is not None:
+                _check_reference(name, value, types)
+    for earlier, later, strictly in _ORDERED:
+        if later in moments and earlier in moments:
+            begin, end = moments[earlier], moments[later]
+            if end < begin or (strictly and end == begin):
+                raise Refused("time-order", f"{later} must be after {earlier}", place=f"/{later}")
+    if "lang" in obj and not _LANGUAGE.fullmatch(str(obj["lang"])):
+        raise Refused("language", "lang is no language tag such as en or pt-BR", place="/lang")
     if "granular_markings" in obj:
         _check_selectors(obj)
     if kind in _VALUED:
@@ -53,21 +80,11 @@ def check_rules(obj: Mapping[str, Any]) -> Pattern | None:
     return None
 
 
-def _check_times(obj: Mapping[str, Any]) -> None:
-    for earlier, later, strictly in _ORDERED:
-        if later not in obj and earlier not in obj:
-            continue
-        begin, end = _time(obj, earlier), _time(obj, later)
-        if begin is not None and end is not None and (end < begin or (strictly and end == begin)):
-            raise Refused("time-order", f"{later} is not after {earlier}", place=f"/{later}")
-
-
-def _time(obj: Mapping[str, Any], name: str) -> int | None:
-    text = obj.get(name)
+def _moment(name: str, text: Any) -> int:
     if not isinstance(text, str):
-        return None
+        raise Refused("time", f"{name} must be a timestamp", place=f"/{name}")
     try:
-        return parse_timestamp(text)
+        return moment(text)
     except ValueError as fault:
         raise Refused("time", f"{name}: {fault}", place=f"/{name}") from None
 

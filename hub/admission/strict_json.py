@@ -21,9 +21,12 @@ MAX_DEPTH = 64
 """Levels of nesting of one object."""
 EXACT = 2**53 - 1
 """Integers beyond this are not exact everywhere (RFC 7493 section 2.2)."""
+_LONGEST_INTEGER = len(str(-EXACT))
 
-_BLANKS = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
-_LONG_NUMBER = re.compile(rb"[0-9]{16}")
+_STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
+_BLANKS = re.compile(b"(" + _STRING + rb")|[ \t\r\n]+")
+_MARKS = re.compile(_STRING + rb"|[\[{]|[\]}]")
+_LONG_INTEGER = re.compile(_STRING + rb"|-?[0-9]{16,}+(?![.eE0-9])")
 
 
 def parse_object(raw: bytes) -> tuple[dict[str, Any], bytes]:
@@ -40,23 +43,37 @@ def parse_object(raw: bytes) -> tuple[dict[str, Any], bytes]:
     try:
         found = orjson.loads(raw)
     except orjson.JSONDecodeError as fault:
-        raise Refused("bad-json", f"not JSON: {fault.msg}", place=f"line {fault.lineno} column {fault.colno}") from None
+        raise Refused("bad-json", _not_json(raw, fault), place=f"line {fault.lineno} column {fault.colno}") from None
     if not isinstance(found, dict):
         raise Refused("not-an-object", f"a STIX object is a JSON object, not {_kind(found)}")
-    if b"\\u0000" in raw and "\0" in json.dumps(found, ensure_ascii=False).replace("\\u0000", "\0"):
-        raise Refused("bad-text", "a text holds the character NUL")
-    if _LONG_NUMBER.search(raw):
-        _check_numbers(found, "")
-    if orjson.dumps(found) == raw:
-        return found, raw
-    # Something is spelled otherwise than we would: only now can a name be there twice.
+    if b"\\u0000" in raw:
+        _check_text(found, "")
+    try:
+        if orjson.dumps(found, option=orjson.OPT_STRICT_INTEGER) == raw:
+            return found, raw
+    except orjson.JSONEncodeError:
+        pass  # an integer that is too long: found below, with its place
+    # Something is spelled otherwise than we would: only now can a name be there twice, or a number be rounded.
+    _check_numbers(raw)
     _check_names(raw)
     return found, _BLANKS.sub(rb"\1", raw)
 
 
+def _not_json(raw: bytes, fault: orjson.JSONDecodeError) -> str:
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in raw[:4]:
+        return "the text is UTF-16 or UTF-32; JSON is exchanged in UTF-8"
+    if raw[:3] == b"\xef\xbb\xbf":
+        return "the text begins with a byte order mark; leave it away"
+    if raw.lstrip()[:1] == b"<":
+        return "this is HTML or XML, not JSON"
+    if "valid UTF-8" in fault.msg:
+        return "the text is not UTF-8"
+    return f"not JSON: {fault.msg}"
+
+
 def _depth(raw: bytes) -> int:
     depth = deepest = 0
-    for mark in re.finditer(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', raw):
+    for mark in _MARKS.finditer(raw):
         if mark[0] in b"[{":
             depth += 1
             deepest = max(deepest, depth)
@@ -75,15 +92,23 @@ def _check_names(raw: bytes) -> None:
     json.loads(raw, object_pairs_hook=once)
 
 
-def _check_numbers(value: Any, place: str) -> None:
+def _check_numbers(raw: bytes) -> None:
+    for found in _LONG_INTEGER.finditer(raw):
+        if found[0][:1] != b'"' and (len(found[0]) > _LONGEST_INTEGER or abs(int(found[0])) > EXACT):
+            number = found[0][:40].decode()
+            raise Refused("bad-number", f"the integer {number} is outside plus or minus 2^53-1")
+
+
+def _check_text(value: Any, place: str) -> None:
     if isinstance(value, dict):
         for name, item in value.items():
-            _check_numbers(item, f"{place}/{name}")
+            _check_text(name, place)
+            _check_text(item, f"{place}/{name}")
     elif isinstance(value, list):
         for number, item in enumerate(value):
-            _check_numbers(item, f"{place}/{number}")
-    elif isinstance(value, int) and not -EXACT <= value <= EXACT:
-        raise Refused("bad-number", f"the integer {value} is outside plus or minus 2^53-1", place=place)
+            _check_text(item, f"{place}/{number}")
+    elif isinstance(value, str) and "\0" in value:
+        raise Refused("bad-text", "a text holds the character NUL", place=place)
 
 
 def _kind(value: Any) -> str:

@@ -34,6 +34,9 @@ from hub.model.observables import NotObservable, Observable, canonical
 Effect = Literal["refuse", "annotate"]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+RESERVED = "reserved"
+"""Label of the lists of addresses and names that nobody on the Internet has."""
+
 _PACKAGE = "pymispwarninglists"
 _FORMAT = "1"
 """Rises when the index file's layout changes."""
@@ -171,7 +174,7 @@ class WarningLists:
         elif kind == "url" and (host := _host(value)) is not None:
             bare = urlsplit(value).path in ("", "/") and not urlsplit(value).query
             for warning in self._listed(host):
-                if warning.effect == "annotate" or bare or warning.label == "reserved":
+                if warning.effect == "annotate" or bare or warning.label == RESERVED:
                     yield warning
         elif kind.startswith("file-"):
             yield from self._at(self._names, value)
