@@ -29,8 +29,8 @@ FOREIGN_ID = "foreign-id"
 class Candidate:
     """One object on its way.
 
-    ``obj`` is what it says, ``body`` the bytes to keep, ``original`` what an upgraded one was made from. A STIX 2.0
-    object that is kept ``as_written`` is served, and found by its id, but its upgraded twin is matched and searched.
+    ``obj`` is what it says, ``body`` the bytes to keep, ``original`` what an upgraded one was made from. The bytes of a
+    STIX 2.0 object that is kept ``as_written`` are only served; what they say, as 2.1, is matched and searched.
     """
 
     number: int

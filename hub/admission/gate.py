@@ -159,10 +159,11 @@ class Gate:
         check_identity(obj)
         if not is_stix20(obj, "2.0" if item.stix20 else None):
             return [_checked(Candidate(number, obj, body))]
+        _check_contained(obj)
         found = [_checked(Candidate(number, one, orjson.dumps(one))) for one in upgrade(obj)]
         found[0].original = body
         if origin.keep_2_0:
-            found.append(Candidate(number, obj, body, as_written=True))
+            found.append(Candidate(number, found[0].obj, body, as_written=True))
         return found
 
     def _mint(self, work: _Slice, values: Mapping[str, tuple[int, IndicatorItem, Observable]]) -> None:
@@ -239,6 +240,15 @@ def _checked(candidate: Candidate) -> Candidate:
     check_schema(candidate.obj)
     candidate.pattern = check_rules(candidate.obj)
     return candidate
+
+
+def _check_contained(obj: Mapping[str, Any]) -> None:
+    """Check that the objects inside a STIX 2.0 observed-data can be told apart (STIX 2.0 part 4 section 2)."""
+    inner = obj.get("objects")
+    if obj["type"] == "observed-data" and isinstance(inner, Mapping):
+        for name, one in inner.items():
+            if not isinstance(one, Mapping) or not isinstance(one.get("type"), str):
+                raise Refused("schema", "an object inside observed-data has a type", place=f"/objects/{name}")
 
 
 def _read_value(item: IndicatorItem) -> Observable:
