@@ -35,6 +35,10 @@ MAX_DEPTH = 100
 """Brackets inside brackets."""
 
 
+_PLAIN = re.compile(r"\[(ipv4-addr|ipv6-addr|domain-name|url|email-addr):value = ('[^'\\]*+')\]")
+"""The pattern that most indicators have; a test holds its reading and the full reader's together."""
+
+
 class PatternRefused(ValueError):
     """A text is no STIX pattern, or one beyond the bounds.
 
@@ -118,6 +122,9 @@ def read_pattern(text: str) -> Pattern:
     """
     if len(text) > MAX_LENGTH:
         raise PatternRefused("pattern-too-long", f"a pattern of more than {MAX_LENGTH} characters")
+    plain = _PLAIN.fullmatch(text)
+    if plain is not None and (one := _asked(plain[1], ("value",), plain[2])) is not None:
+        return Pattern(text, pattern_for(one), (one,), True, frozenset((plain[1],)))
     return _Reader(text).read()
 
 

@@ -22,6 +22,7 @@ LONGEST_PREFIX = 95
 """Bytes of a term that are kept as they are in a longer one, and so the longest prefix that can be searched."""
 MOST_TOKENS = 512
 """Tokens of an object at most, not counting those of its values."""
+_OFTEN_REPEATED = 512
 MOST_VALUES = 2000
 """Observables of an object that are searched by value at most."""
 
@@ -138,7 +139,7 @@ def tokens_of(
     for text in _texts(obj, observables):
         if len(in_order) >= MOST_TOKENS:
             break
-        in_order.update(dict.fromkeys([f"w={word}" for word in words_and_parts(text)]))
+        in_order.update(_word_tokens(text) if len(text) <= _OFTEN_REPEATED else _words_of(text))
     if len(in_order) > MOST_TOKENS:
         in_order = dict.fromkeys(list(in_order)[:MOST_TOKENS])
     for kind, value in observables[:MOST_VALUES]:
@@ -146,6 +147,16 @@ def tokens_of(
         in_order[f"value={term(value)}"] = None
         in_order[f"eulav={reversed_term(value)}"] = None
     return tuple(in_order)
+
+
+def _words_of(text: str) -> dict[str, None]:
+    return dict.fromkeys([f"w={word}" for word in words_and_parts(text)])
+
+
+@functools.lru_cache(2048)
+def _word_tokens(text: str) -> dict[str, None]:
+    """Return the word tokens of a text; labels and descriptions come again in every object of a source."""
+    return _words_of(text)
 
 
 def _token(field: str, text: str) -> str:
@@ -183,9 +194,13 @@ def _exact(obj: Mapping[str, Any]) -> list[str]:
     found = []
     for name, value in obj.items():
         field = _field_of(name)
-        if field == "id" and isinstance(value, str):
-            found.append(f"id={term(value)}")
-        elif field is not None:
+        if field is None:
+            continue
+        if field == "id":
+            found += [f"id={term(text)}" for text in _strings(value)]
+        elif isinstance(value, str):
+            found.append(_token(field, value))
+        else:
             found += [_token(field, text) for text in _strings(value)]
     for phase in _mappings(obj.get("kill_chain_phases")):
         found += [_token("phase", text) for text in _strings(phase.get("phase_name"))]

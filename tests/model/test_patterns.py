@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stix2patterns.validator import run_validator
 
 from hub.model.observables import NotObservable, Observable, canonical
-from hub.model.patterns import MAX_DEPTH, MAX_LENGTH, PatternRefused, pattern_for, read_pattern
+from hub.model.patterns import MAX_DEPTH, MAX_LENGTH, PatternRefused, _Reader, pattern_for, read_pattern
 
 SAMPLES = [
     json.loads(line)
@@ -251,3 +251,23 @@ def test_the_place_is_a_column():
     with pytest.raises(PatternRefused) as refused:
         read_pattern("[a:b = 1 AND c:d ? 2]")
     assert refused.value.place == "14"
+
+
+@given(
+    st.sampled_from(["ipv4-addr", "ipv6-addr", "domain-name", "url", "email-addr"]),
+    st.one_of(
+        st.ip_addresses().map(str),
+        st.text(st.sampled_from("abé.-:/@%[]()=' \\"), max_size=30),
+        st.sampled_from(["evil.example", "http://evil.example/a", "a@evil.example", "192.0.2.0/24", "EVIL.example."]),
+    ),
+)
+def test_the_plain_pattern_is_read_as_the_full_reader_reads_it(kind: str, value: str) -> None:
+    text = f"[{kind}:value = '{value}']"
+
+    def outcome(read):
+        try:
+            return read(text)
+        except PatternRefused as refused:
+            return refused.reason, refused.place
+
+    assert outcome(read_pattern) == outcome(lambda text: _Reader(text).read())
