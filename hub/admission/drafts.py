@@ -130,7 +130,7 @@ def _audience(obj: Mapping[str, Any], owner: str, origin: Origin, levels: Mappin
 
 
 def _extra_tokens(obj: Mapping[str, Any], audience: Audience, sought: _Sought, origin: Origin) -> dict[str, list[str]]:
-    extra = {"tlp": [audience.tlp.name.lower().replace("_", "+")], "owner": [audience.owner]}
+    extra = {"tlp": [audience.tlp.name.lower()], "owner": [audience.owner]}
     labels = sorted({one.label for found in sought.warnings.values() for one in found})
     if obj["type"] in SCO_TYPES and sco_id(obj) not in (None, obj["id"]):
         labels.append(FOREIGN_ID)

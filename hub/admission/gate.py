@@ -152,15 +152,18 @@ class Gate:
                     _refuse(work, number, item)
             except Refused as fault:
                 _refuse(work, number, fault)
+            except _Merged as found:
+                work.results[number] = Result(*_claimed(item.raw), "merged", found.reason, found.message)
         self._mint(work, values)
 
     def _read_object(self, number: int, item: StixItem, origin: Origin) -> list[Candidate]:
         obj, body = parse_object(item.raw)
         check_identity(obj)
+        if obj["type"] == "marking-definition" and is_false_copy(obj):
+            raise _Merged("known-marking", _FALSE_COPY)
         if not is_stix20(obj, "2.0" if item.stix20 else None):
             return [_checked(Candidate(number, obj, body))]
-        _check_contained(obj)
-        found = [_checked(Candidate(number, one, orjson.dumps(one))) for one in upgrade(obj)]
+        found = [_checked(Candidate(number, one, orjson.dumps(one))) for one in _upgraded(obj)]
         found[0].original = body
         if origin.keep_2_0:
             found.append(Candidate(number, found[0].obj, body, as_written=True))
@@ -199,8 +202,6 @@ class Gate:
         owners = self._store.get(HUB, versioned) if versioned else {}
         for candidate in work.candidates:
             try:
-                if candidate.obj["type"] == "marking-definition" and is_false_copy(candidate.obj):
-                    raise _Merged("known-marking", _FALSE_COPY)
                 owner = self._owner(candidate, owners.get(candidate.obj["id"]), work.origin)
                 drafts = list(drafts_of(candidate, owner, work.origin, levels, self._lists, self._home))
             except Refused as fault:
@@ -242,13 +243,13 @@ def _checked(candidate: Candidate) -> Candidate:
     return candidate
 
 
-def _check_contained(obj: Mapping[str, Any]) -> None:
-    """Check that the objects inside a STIX 2.0 observed-data can be told apart (STIX 2.0 part 4 section 2)."""
-    inner = obj.get("objects")
-    if obj["type"] == "observed-data" and isinstance(inner, Mapping):
-        for name, one in inner.items():
-            if not isinstance(one, Mapping) or not isinstance(one.get("type"), str):
-                raise Refused("schema", "an object inside observed-data has a type", place=f"/objects/{name}")
+def _upgraded(obj: dict[str, Any]) -> list[dict[str, Any]]:
+    try:
+        return upgrade(obj)
+    except (TypeError, ValueError, LookupError, AttributeError, StopIteration) as fault:
+        # Nothing checks STIX 2.0 objects before they are upgraded, so a fault on the way is the object's.
+        kind = type(fault).__name__
+        raise Refused("schema", f"this STIX 2.0 object is not built as the standard says ({kind})") from None
 
 
 def _read_value(item: IndicatorItem) -> Observable:

@@ -55,22 +55,28 @@ def quarantine_write(item: BadItem, *, source: str) -> DocumentWrite:
 
 def refusal_write(item: StixItem | IndicatorItem, fault: Refused, origin: Origin) -> DocumentWrite:
     """Return the write that keeps an item that admission refused, with all that is needed to replay it."""
-    entry = _entry(origin.source, fault.reason, fault.message, item.place, item.raw)
-    return _write(
-        msgspec.structs.replace(
-            entry,
-            place=" ".join(part for part in (item.place, fault.place) if part),
-            origin=origin,
-            object=replace(item, raw=b"") if isinstance(item, StixItem) else None,
-            value=replace(item, raw=b"") if isinstance(item, IndicatorItem) else None,
-        )
+    entry = msgspec.structs.replace(
+        _entry(origin.source, fault.reason, fault.message, item.place, item.raw),
+        place=_writable(" ".join(part for part in (item.place, fault.place) if part)),
+        origin=origin,
     )
+    if isinstance(item, StixItem):
+        return _write(msgspec.structs.replace(entry, object=replace(item, place=_writable(item.place), raw=b"")))
+    try:
+        return _write(msgspec.structs.replace(entry, value=replace(item, raw=b"")))
+    except UnicodeEncodeError:
+        return _write(entry)  # half a surrogate pair in what the source said: it can be shown, not replayed
 
 
 def _entry(source: str, reason: str, message: str, place: str, raw: bytes) -> Entry:
+    place = _writable(place)
     # The same bytes refused again for the same reason are the same entry: trying again adds nothing.
     id = hashlib.sha256("\0".join((source, reason, place)).encode() + b"\0" + raw).hexdigest()[:16]
-    return Entry(id, times.now(), source, reason, message, place, raw[:KEPT], len(raw) > KEPT)
+    return Entry(id, times.now(), source, reason, _writable(message), place, raw[:KEPT], len(raw) > KEPT)
+
+
+def _writable(text: str) -> str:
+    return text.encode(errors="replace").decode()
 
 
 def _write(entry: Entry) -> DocumentWrite:

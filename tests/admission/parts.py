@@ -10,7 +10,8 @@ from typing import Any
 from hub.admission.gate import Gate, Item, Origin, Receipt, Result
 from hub.admission.quarantine import Quarantine
 from hub.model.items import StixItem
-from hub.store.ports import HUB, PageQuery, Versions
+from hub.store.ports import HUB, PageQuery, SearchQuery, Versions
+from hub.store.query import parse
 from hub.store.sqlite.engine import SqliteStore
 
 ROOT = Path(__file__).parents[2]
@@ -66,7 +67,7 @@ class Parts:
 
     def bodies(self, collection: str = "inbox") -> list[bytes]:
         """Return every version that a collection carries."""
-        found = []
+        found: list[bytes] = []
         after = 0
         while True:
             page = self.store.read_objects(
@@ -79,7 +80,4 @@ class Parts:
 
     def tokens(self, query: str) -> list[str]:
         """Return the ids that a search finds."""
-        from hub.store.ports import SearchQuery
-        from hub.store.query import parse
-
         return [change.id for change in self.store.search(HUB, SearchQuery(parse(query))).changes]
