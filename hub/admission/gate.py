@@ -28,6 +28,7 @@ from hub.errors import Refused
 from hub.model import times
 from hub.model.items import BadItem, IndicatorItem, StixItem
 from hub.model.observables import NotObservable, Observable
+from hub.model.stix import SCO_TYPES
 from hub.model.upgrade import is_stix20, upgrade
 from hub.store.ports import HUB, Batch, Change, DocumentWrite, Draft, PageQuery, Store, Versions
 
@@ -100,10 +101,12 @@ class Gate:
             Conflict: a document's expectation failed; nothing was stored.
             StoreUnavailable, StoreFull: nothing was stored; call again.
         """
-        work = _Slice(origin, items, [None] * len(items))
         with _no_collection():
-            self._read(work)
-            self._draft(work)
+            return _receipt(self._admit(_Slice(origin, items, [None] * len(items)), documents))
+
+    def _admit(self, work: _Slice, documents: Sequence[DocumentWrite]) -> list[Result]:
+        self._read(work)
+        self._draft(work)
         drafts = [draft for _, draft in work.drafts]
         outcomes = self._store.commit(Batch(drafts=drafts, documents=[*documents, *work.refused]))
         clashes = [draft for draft, outcome in zip(drafts, outcomes, strict=True) if outcome.result == "conflict"]
@@ -113,12 +116,12 @@ class Gate:
                 continue  # an item is spoken for by the first of its drafts
             if outcome.result == "conflict" and (draft.collection, draft.id, draft.version) not in respelled:
                 result = Result(draft.id, draft.version_text, "merged", "conflict", _CONFLICT)
+            elif outcome.result == "stored":
+                result = Result(draft.id, draft.version_text, "stored", *_odd(draft))
             else:
-                result = Result(
-                    draft.id, draft.version_text, "stored" if outcome.result == "stored" else "unchanged", *_odd(draft)
-                )
+                result = Result(draft.id, draft.version_text, "unchanged", *_odd(draft))
             work.results[number] = result
-        return _receipt([result for result in work.results if result is not None])
+        return [result for result in work.results if result is not None]
 
     def _respelled(self, drafts: Sequence[Draft]) -> set[tuple[str, str, int]]:
         """Return which versions differ from what is stored only in blanks, escapes or the order of names."""
@@ -269,7 +272,8 @@ def _canonical(obj: dict[str, Any]) -> bytes:
 
 
 def _odd(draft: Draft) -> tuple[str, str]:
-    return ("sco-id", _OTHER_ID) if f"warning={FOREIGN_ID}" in draft.tokens else ("", "")
+    foreign = draft.type in SCO_TYPES and f"warning={FOREIGN_ID}" in draft.tokens
+    return ("sco-id", _OTHER_ID) if foreign else ("", "")
 
 
 def _refuse(work: _Slice, number: int, fault: Refused | BadItem, candidate: Candidate | None = None) -> None:
