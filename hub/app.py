@@ -34,6 +34,7 @@ from hub.ops.requests import with_request_ids
 from hub.ops.serving import serve, stop_on_signals
 from hub.ops.worker import Job, run_jobs
 from hub.publish.collections import Collections
+from hub.publish.publication import Publication, publication_of
 from hub.settings import Settings, export_settings, load_settings
 from hub.store.ports import Batch, DocumentWrite, Store
 from hub.store.sqlite.engine import SqliteStore
@@ -93,6 +94,7 @@ class Hub:
     feeds: dict[str, Feed]
     sensors: dict[str, Sensor]
     records: FeedRecords
+    publication: Publication
 
     def close(self) -> None:
         """Give back what is held."""
@@ -194,6 +196,9 @@ class Hub:
         return [
             Job("feeds", 5 * times.SECOND, self.run_due_feeds),
             Job("correlation", times.SECOND, self._settle),
+            Job("advisories", times.SECOND, self.publication.publisher.run),
+            Job("expiry", times.MINUTE, self.publication.publisher.expire),
+            Job("retraction", 5 * times.SECOND, self.publication.retraction.follow),
         ]
 
     def _settle(self) -> bool:
@@ -215,7 +220,10 @@ class Hub:
             public_url=settings.public_url,
         )
         probes = Probes(self.store, settings.title, self.feed_failures)
-        return taxii_application(front, self.collections, self.store, self.gate, SignIn(self.accounts), probes)
+        signin = SignIn(self.accounts)
+        return taxii_application(
+            front, self.collections, self.store, self.gate, signin, probes, publication=self.publication
+        )
 
     def feed_failures(self) -> dict[str, int]:
         """Return how often each enabled feed failed in a row."""
@@ -293,10 +301,11 @@ def open_hub(settings: Settings, *, create: bool = False) -> Hub:
     except HubError:
         store.close()
         raise
+    accounts = Accounts(store)
     return Hub(
         settings,
         store,
-        Accounts(store),
+        accounts,
         collections,
         warning_lists,
         gate,
@@ -305,6 +314,14 @@ def open_hub(settings: Settings, *, create: bool = False) -> Hub:
         feeds,
         declared_sensors(settings),
         FeedRecords(store),
+        publication_of(
+            store,
+            gate,
+            collections,
+            accounts,
+            trusted=frozenset(settings.trusted_organisations),
+            silence=settings.silent_hours * times.HOUR,
+        ),
     )
 
 

@@ -80,7 +80,7 @@ def run_demo(settings: Settings, json_file: Path | None) -> None:
     (settings.data / FILE_NAME).write_text(
         "# Written by threathub demo, so that other commands on this folder know the demo's city.\n"
         f"assets = {json.dumps(str(FOLDER / 'assets.toml'))}\nfeeds = {json.dumps(str(FOLDER / 'feeds'))}\n"
-        'sighting_minutes = 0\nlog_level = "warning"\n'
+        'sighting_minutes = 0\nlog_level = "warning"\ntrusted_organisations = ["federal-liaison"]\n'
     )
     settings = load_settings(
         data=settings.data, port=settings.port, tls_cert=settings.tls_cert, tls_key=settings.tls_key, host="127.0.0.1"

@@ -66,6 +66,10 @@ class Settings(BaseSettings):
 
     page_size: int = Field(1000, ge=1, le=10_000, description="Objects in one TAXII page at most.")
     max_body: int = Field(10_485_760, ge=1024, description="Bytes of one request body at most (max_content_length).")
+    trusted_organisations: tuple[str, ...] = Field(
+        (), description="Organisations whose advisories are published at once; others' wait for an analyst."
+    )
+    silent_hours: int = Field(24, ge=2, description="A partner that polled nothing for so long counts as stale.")
     sighting_minutes: int = Field(5, ge=0, description="A sighting gets a new version at most this often.")
 
     feeds: Path | None = Field(None, description="The city's own declarations; same names replace the shipped ones.")

@@ -48,6 +48,9 @@ class Collection(BaseModel):
         read, write: who may. advertise: who sees that it exists without being allowed to read or write.
         media_types: of its objects. marking: of what is posted without a marking of its own.
         publish_to: keys of other collections that take what is posted here at once.
+        advisories_to: key of the collection in which reports that are posted here are published as advisories.
+        published: whether the hub publishes it: what is taken back there goes once more, revoked, to who had it.
+        receipts: whether it is noted who pulled the advisories in it.
         taxii: whether it is served over TAXII at all; what is not is for the hub and its analysts.
     """
 
@@ -65,6 +68,9 @@ class Collection(BaseModel):
     media_types: tuple[str, ...] = Field(default=(STIX_21,), min_length=1)
     marking: Annotated[TLP, BeforeValidator(_tlp)] = TLP.GREEN
     publish_to: tuple[str, ...] = ()
+    advisories_to: str = ""
+    published: bool = False
+    receipts: bool = False
     taxii: bool = True
 
     @model_validator(mode="before")
@@ -83,7 +89,8 @@ class Collections:
         if len(self._by_key) != len(self._all) or len(self._by_address) != 2 * len(self._all):
             raise BadSettings("two collections have the same key, id or alias")
         for one in self._all:
-            if unknown := set(one.publish_to) - self._by_key.keys():
+            targets = {*one.publish_to, *([one.advisories_to] if one.advisories_to else [])}
+            if unknown := targets - self._by_key.keys():
                 raise BadSettings(f"collection {one.key} publishes to {', '.join(sorted(unknown))}, which do not exist")
 
     @classmethod

@@ -48,12 +48,14 @@ class Asked(NamedTuple):
     """Who asks, for which address, with which filters.
 
     ``collection`` is what the address names, or None when it names none or one that the account may not know of.
+    ``bodiless`` says that only the headers of the answer will be sent (HEAD).
     """
 
     principal: Principal
     address: Address
     collection: Collection | None
     filters: Filters
+    bodiless: bool = False
 
     @property
     def named(self) -> Collection:

@@ -10,14 +10,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import orjson
+import structlog
 from flask import request
 from medallion.backends.base import Backend
 
 from hub.admission.gate import Gate, Origin, Result
-from hub.errors import NotAllowed, NotFound
+from hub.errors import HubError, NotAllowed, NotFound
 from hub.model import times
 from hub.model.envelope import cut_envelope
 from hub.publish.collections import STIX_21, Collection, Collections
+from hub.publish.publication import Publication
 from hub.store.ports import Batch, ManifestEntry, ManifestPage, PageQuery, Store, Versions, Withdrawal
 from hub.taxii.asked import ASKED, Asked, Front
 from hub.taxii.cursor import Cursors, Place
@@ -26,6 +28,8 @@ from hub.taxii.media import TAXII_21
 from hub.taxii.statuses import Statuses
 
 Headers = dict[str, str]
+
+log = structlog.get_logger("hub.taxii")
 
 _PORTION = 1000
 _EVERY = Versions(last=False, all=True)
@@ -38,8 +42,11 @@ class StoredBytes(bytes):
 class HubBackend(Backend):  # type: ignore[misc]
     """The methods that medallion's views call, with `page` for an own route in front of one of them."""
 
-    def __init__(self, front: Front, collections: Collections, store: Store, gate: Gate) -> None:
+    def __init__(
+        self, front: Front, collections: Collections, store: Store, gate: Gate, publication: Publication | None = None
+    ) -> None:
         self.front = front
+        self._publication = publication
         self.collections = collections
         self._store = store
         self._gate = gate
@@ -97,6 +104,7 @@ class HubBackend(Backend):  # type: ignore[misc]
         """Return the envelope that a request asks for, with at most ``limit`` objects, and its headers."""
         query, place = self._query(asked, limit)
         found = self._store.read_objects(asked.scope, query)
+        self._note(asked, found.joined)
         if found.first_added is None or found.last_added is None:
             return StoredBytes(b"{}"), _nothing_added(asked, place)
         more = b'"more":false'
@@ -113,6 +121,7 @@ class HubBackend(Backend):  # type: ignore[misc]
         asked = _asked()
         query, place = self._query(asked, limit)
         page = self._store.read_manifest(asked.scope, query)
+        self._note(asked)
         return self._listing(asked, place, page, {"objects": [_record(entry) for entry in page.entries]})
 
     def get_object_versions(
@@ -152,7 +161,9 @@ class HubBackend(Backend):  # type: ignore[misc]
         results: list[Result] = []
         for start in range(0, len(items), _PORTION):
             results += self._gate.admit(items[start : start + _PORTION], origin).results
-        return self._statuses.add(principal.user, api_root, begun, results)
+        status = self._statuses.add(principal.user, api_root, begun, results)
+        self._publish(collection, results)
+        return status
 
     def get_status(self, api_root: str, status_id: str) -> dict[str, Any] | None:
         """Return the status of one of the account's own POSTs, or None (section 4.3)."""
@@ -178,7 +189,29 @@ class HubBackend(Backend):  # type: ignore[misc]
             raise NotFound("there is no such object, or no such version of it, in this collection")
         if latest.audience.owner != reader.organisation and not reader.analyst:
             raise NotAllowed("only the organisation that handed it in, or the city's analysts, can withdraw it")
-        self._store.commit(Batch(withdrawals=gone))
+        leaves = asked.named.published and any(one.version == latest.version for one in gone)
+        if self._publication is not None and leaves:
+            self._publication.retraction.retract(asked.named.key, [object_id])
+        else:
+            self._store.commit(Batch(withdrawals=gone))
+
+    def _note(self, asked: Asked, joined: bytes = b"") -> None:
+        """Note what an answer tells of its reader: his poller is alive, and which advisories he gets."""
+        if self._publication is None or asked.bodiless:
+            return
+        organisation, pulls = asked.principal.organisation, self._publication.pulls
+        pulls.polled(organisation)
+        if asked.named.receipts:
+            pulls.served(organisation, asked.principal.user, joined)
+
+    def _publish(self, collection: Collection, results: list[Result]) -> None:
+        """Publish at once what was handed in; if that fails the background work does it, and the POST stands."""
+        if self._publication is None or not collection.advisories_to:
+            return
+        try:
+            self._publication.publisher.handed_in(collection, [one.id for one in results if one.id])
+        except HubError as error:
+            log.warning("advisory not published yet", code=error.code, why=error.message)
 
     def _resource(self, collection: Collection) -> dict[str, Any]:
         principal = _asked().principal

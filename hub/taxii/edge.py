@@ -95,7 +95,7 @@ class Edge:
         collection = self._backend.collections.at(address.api_root, address.collection)
         if collection is not None and not self._backend.collections.may_know(principal, collection):
             collection = None
-        asked = Asked(principal, address, collection, filters)
+        asked = Asked(principal, address, collection, filters, bodiless=method == HTTPMethod.HEAD)
         if read_as == HTTPMethod.GET and address.route is routes.OBJECTS and self._readable(asked):
             # The same bytes as medallion's view would give, without its cost (a test compares them).
             most = self._backend.front.page_size

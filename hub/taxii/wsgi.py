@@ -15,6 +15,7 @@ from hub.access.signin import SignIn
 from hub.admission.gate import Gate
 from hub.errors import BadSettings
 from hub.publish.collections import Collections
+from hub.publish.publication import Publication
 from hub.store.ports import Store
 from hub.taxii.asked import ASKED, Front
 from hub.taxii.backend import HubBackend, StoredBytes
@@ -44,6 +45,7 @@ def taxii_application(
     gate: Gate,
     signin: SignIn,
     fallback: WSGIApplication | None = None,
+    publication: Publication | None = None,
 ) -> WSGIApplication:
     """Return an application that answers TAXII addresses and leaves all others to ``fallback``.
 
@@ -60,7 +62,7 @@ def taxii_application(
         raise BadSettings(f"there must be an API root, and none may be called {', '.join(_RESERVED)}")
     if front.public_url and not re.fullmatch(r"https://[^\s?#]+", front.public_url):
         raise BadSettings("public_url must be an https URL without a query (TAXII 2.1 section 4.1.1)")
-    backend = HubBackend(front, collections, store, gate)
+    backend = HubBackend(front, collections, store, gate, publication)
     edge = Edge(medallion_views(backend), backend, signin)
     ours = roots.union(_RESERVED)
 
