@@ -7,6 +7,7 @@ names, and for addresses the borders between which the same lists apply, so that
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -22,11 +23,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from hub.errors import BadSettings, NoSuchFile
 from hub.model.observables import NotObservable, Observable, canonical
@@ -68,11 +69,15 @@ class _Declared(BaseModel):
     penalty: int = Field(ge=0, le=100)
 
 
+def _domain(name: str) -> str:
+    return canonical("domain-name", name).value
+
+
 class _Assets(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
-    domains: tuple[str, ...] = ()
+    domains: tuple[Annotated[str, AfterValidator(_domain)], ...] = ()
 
 
 class _Index(msgspec.Struct):
@@ -105,7 +110,7 @@ class WarningLists:
         self._sets6 = index.sets6
         self._sets = [tuple(self._warnings[number] for number in numbers) for numbers in index.sets]
         self._own_networks = assets.networks
-        self._own_domains = frozenset(canonical("domain-name", name).value for name in assets.domains)
+        self._own_domains = frozenset(assets.domains)
         self.check = lru_cache(_REMEMBERED)(self._check)
 
     @classmethod
@@ -114,24 +119,17 @@ class WarningLists:
 
         Args:
             rules_folder: holds ``warninglists.toml``. assets: TOML with ``networks`` and ``domains``, or None.
-            cache: folder for the index file; None takes one in the system's folder for temporary files.
+            cache: folder for the index file; None takes the user's own cache folder.
 
         Raises:
             NoSuchFile, BadSettings: a file is missing or wrong.
         """
         text = _text(rules_folder / "warninglists.toml")
         declared = _parse(text, "warninglists.toml")
-        own = _Assets()
-        if assets is not None:
-            try:
-                own = _Assets.model_validate(tomllib.loads(_text(assets)))
-                names = [canonical("domain-name", name) for name in own.domains]
-            except (tomllib.TOMLDecodeError, ValidationError, NotObservable) as fault:
-                raise BadSettings(f"{assets.name} is no list of networks and domains: {_first(fault)}") from None
-            del names
+        own = _assets(assets) if assets is not None else _Assets()
         version = importlib.metadata.version(_PACKAGE)
         key = hashlib.sha256(f"{_FORMAT}|{version}|{text}".encode()).hexdigest()[:24]
-        folder = cache or Path(tempfile.gettempdir()) / f"threathub-{os.getuid()}"
+        folder = cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "threathub"
         return cls(_index(folder / f"warninglists-{key}.bin", declared), declared, own)
 
     def is_own(self, observable: Observable) -> bool:
@@ -208,13 +206,18 @@ def _index(file: Path, declared: list[_Declared]) -> _Index:
         return msgspec.msgpack.decode(file.read_bytes(), type=_Index)
     except (OSError, msgspec.DecodeError):
         index = _build(declared)
+    draft = None
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as draft:
-            draft.write(msgspec.msgpack.encode(index))
-        Path(draft.name).replace(file)
+        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as stream:
+            draft = Path(stream.name)
+            stream.write(msgspec.msgpack.encode(index))
+        draft.replace(file)
     except OSError:
-        pass  # nowhere to keep it: the next start builds it again
+        # Nowhere to keep it: the next start builds it again.
+        if draft is not None:
+            with contextlib.suppress(OSError):
+                draft.unlink()
     return index
 
 
@@ -324,6 +327,13 @@ def _array(kind: str, content: bytes) -> array[int]:
     made: array[int] = array(kind)
     made.frombytes(content)
     return made
+
+
+def _assets(file: Path) -> _Assets:
+    try:
+        return _Assets.model_validate(tomllib.loads(_text(file)))
+    except (tomllib.TOMLDecodeError, ValidationError) as fault:
+        raise BadSettings(f"{file.name} is no list of networks and domains: {_first(fault)}") from None
 
 
 def _parse(text: str, name: str) -> list[_Declared]:

@@ -15,7 +15,7 @@ ASSETS = 'networks = ["198.51.100.0/24"]\ndomains = ["city.example"]\n'
 def lists(tmp_path_factory: pytest.TempPathFactory) -> WarningLists:
     assets = tmp_path_factory.mktemp("assets") / "assets.toml"
     assets.write_text(ASSETS)
-    return WarningLists.load(ROOT / "rules", assets)
+    return WarningLists.load(ROOT / "rules", assets, cache=ROOT / ".pytest_cache" / "lists")
 
 
 @pytest.fixture
