@@ -58,6 +58,8 @@ def mint(
         until = start + DAY
     created = start
     if before is not None:
+        if before.get("revoked", False):
+            return None  # taken back by its owner: that the list still has it does not bring it back
         known_until = parse_timestamp(before["valid_until"]) if "valid_until" in before else 0
         life = until - parse_timestamp(before["valid_from"])
         if until - known_until < min(max(life, DAY), LIFE) // 2:

@@ -110,6 +110,16 @@ def test_a_list_read_every_hour_makes_nothing_new_until_half_its_life_is_gone(pa
     assert len(parts.bodies("partner-indicators")) == 2
 
 
+def test_what_was_revoked_does_not_come_back(parts: Parts, clock: list[int]) -> None:
+    said = [IndicatorItem("evil.example", "x")]
+    made = latest(parts, parts.admit(said, FEED).results[0].id)
+    revoked = made | {"revoked": True, "modified": "2026-03-01T01:00:00.000Z"}
+    assert parts.one(revoked, replace(FEED, source="user:max")).outcome == "stored"
+    clock[0] = NOW + 20 * DAY
+    assert parts.admit(said, FEED).unchanged == 1
+    assert latest(parts, made["id"])["revoked"]
+
+
 def test_the_sources_own_end_counts(parts: Parts, clock: list[int]) -> None:
     said = IndicatorItem("evil.example", "x", valid_until=NOW + 3 * DAY)
     assert parse_timestamp(latest(parts, parts.admit([said], FEED).results[0].id)["valid_until"]) == NOW + 3 * DAY
