@@ -26,7 +26,7 @@ _LONGEST_INTEGER = len(str(-EXACT))
 _STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
 _BLANKS = re.compile(b"(" + _STRING + rb")|[ \t\r\n]+")
 _MARKS = re.compile(_STRING + rb"|[\[{]|[\]}]")
-_LONG_INTEGER = re.compile(_STRING + rb"|-?[0-9]{16,}+(?![.eE0-9])")
+_NUMBER = re.compile(_STRING + rb"|(-?[0-9]++)([.eE][-+0-9eE]++)?")
 
 
 def parse_object(raw: bytes) -> tuple[dict[str, Any], bytes]:
@@ -93,10 +93,11 @@ def _check_names(raw: bytes) -> None:
 
 
 def _check_numbers(raw: bytes) -> None:
-    for found in _LONG_INTEGER.finditer(raw):
-        if found[0][:1] != b'"' and (len(found[0]) > _LONGEST_INTEGER or abs(int(found[0])) > EXACT):
-            number = found[0][:40].decode()
-            raise Refused("bad-number", f"the integer {number} is outside plus or minus 2^53-1")
+    for found in _NUMBER.finditer(raw):
+        integer, rest = found.groups()
+        if integer and not rest and (len(integer) > _LONGEST_INTEGER or abs(int(integer)) > EXACT):
+            shown = integer[:40].decode()
+            raise Refused("bad-number", f"the integer {shown} is outside plus or minus 2^53-1")
 
 
 def _check_text(value: Any, place: str) -> None:

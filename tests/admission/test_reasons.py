@@ -12,5 +12,5 @@ def test_every_reason_is_explained() -> None:
     given = set(re.findall(r'Refused\(\s*"([a-z-]+)"', code))
     table = [line.split("|")[1] for line in PAGE.splitlines() if line.startswith("| `")]
     assert set(re.findall(r"`([a-z-]+)`", "".join(table))) == given
-    for reason in re.findall(r'(?:_Merged\(|"merged", )"([a-z-]+)"', code):
+    for reason in re.findall(r'(?:_Merged\(|"merged", )"([a-z-]+)", ', code):
         assert f"`{reason}`" in PAGE
