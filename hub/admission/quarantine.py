@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 KIND = "quarantine"
 LIFE = 90 * times.DAY
 """How long an entry is kept."""
+_LONGEST = 1000
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -76,7 +77,7 @@ def _entry(source: str, reason: str, message: str, place: str, raw: bytes) -> En
 
 
 def _writable(text: str) -> str:
-    return text.encode(errors="replace").decode()
+    return text[:_LONGEST].encode(errors="replace").decode()
 
 
 def _write(entry: Entry) -> DocumentWrite:

@@ -23,10 +23,11 @@ EXACT = 2**53 - 1
 """Integers beyond this are not exact everywhere (RFC 7493 section 2.2)."""
 _LONGEST_INTEGER = len(str(-EXACT))
 
-_STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
-_BLANKS = re.compile(b"(" + _STRING + rb")|[ \t\r\n]+")
-_MARKS = re.compile(_STRING + rb"|[\[{]|[\]}]")
-_NUMBER = re.compile(_STRING + rb"|(-?[0-9]++)([.eE][-+0-9eE]++)?")
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)'
+"""A string, or one that is never closed up to the end: possessive, so linear in whatever it meets."""
+_BLANKS = re.compile(b"(" + _STRING + rb")|[ \t\r\n]+", re.DOTALL)
+_MARKS = re.compile(_STRING + rb"|[\[{]|[\]}]", re.DOTALL)
+_NUMBER = re.compile(_STRING + rb"|(-?[0-9]++)([.eE][-+0-9eE]++)?", re.DOTALL)
 
 
 def parse_object(raw: bytes) -> tuple[dict[str, Any], bytes]:

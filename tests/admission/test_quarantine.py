@@ -79,6 +79,14 @@ def test_what_was_cut_or_came_from_a_log_is_not_replayed(parts: Parts) -> None:
             parts.quarantine.replay(entry.id, parts.gate)
 
 
+def test_what_it_says_is_short_whatever_came_in(parts: Parts) -> None:
+    deep = indicator(external_references=[{"source_name": "x", "hashes": {"k" * 50_000: 1}}])
+    parts.admit([item(deep, "p" * 5000), item(indicator(name=["n" * 50_000]))])
+    for entry in parts.quarantine.list():
+        assert len(entry.place) <= 1000
+        assert len(entry.message) <= 1000
+
+
 def test_list_show_and_drop(parts: Parts) -> None:
     writes = [
         quarantine_write(BadItem(b"%d" % n, "bad-line", "no", f"line {n}"), source="sensor:ids") for n in range(5)

@@ -29,6 +29,8 @@ from hub.errors import Refused
         (b'{"\\u0000":1}', "bad-text", "NUL"),
         (b"[" * 100_000, "too-deep", "64"),
         (b'{"a":' * 100_000, "too-deep", "64"),
+        (b"[" * 65 + b'"' + b'\\"' * 500_000, "too-deep", "64"),
+        (b"[" * 65 + b'"' + b"\\\\" * 500_000, "too-deep", "64"),
         (b'{"a":"%s"}' % (b"x" * MAX_BYTES), "too-large", str(MAX_BYTES)),
         (b'{"a":', "bad-json", "end of data"),
         (b"", "bad-json", "empty"),
@@ -40,6 +42,7 @@ from hub.errors import Refused
         (b"[]", "not-an-object", "a list"),
         (b"null", "not-an-object", "null"),
     ],
+    ids=lambda value: repr(value[:24]) if isinstance(value, bytes) else None,
 )
 def test_refused(raw: bytes, reason: str, words: str) -> None:
     with pytest.raises(Refused) as fault:
