@@ -14,6 +14,7 @@ from connectors.contract import Item
 from connectors.feeds import Feed, load_feeds
 from connectors.http import Http
 from connectors.runner import FeedRecord, FeedStatus, Progress, run
+from connectors.sensors import formats
 from connectors.sensors.declaration import Sensor, sensors
 from hub.access.accounts import Accounts
 from hub.access.principal import Principal
@@ -147,7 +148,7 @@ class Hub:
         feed = feed.model_copy(update={"settings": {**settings, "path": str(path.resolve())}})
         connector, _ = feed.parts()
         once = _Once(self.gate)
-        return run(feed, connector, once, once, Http(), times.now, progress, _report)
+        return run(feed, connector, once, once, Http(), times.now, progress, _report_bug)
 
     def ingest_log(self, path: Path, sensor: str, progress: Callable[[int], None] = lambda _: None) -> EventReceipt:
         """Read a log of a declared sensor into the ledger, from where an earlier reading of it ended.
@@ -160,7 +161,12 @@ class Hub:
 
     def match_log(self, path: Path, sensor: str) -> Iterator[Hit]:
         """Match a log without storing anything; ``sensor`` is a declared sensor or the name of a format."""
-        declared = self.sensors.get(sensor) or Sensor(name=sensor, title=sensor, format=sensor, role="network")
+        declared = self.sensors.get(sensor)
+        if declared is None:
+            if sensor not in formats():
+                known = ", ".join((*formats(), *self.sensors))
+                raise NotFound(f"there is no log format or sensor {sensor}; there are {known}")
+            declared = Sensor(name=sensor, title=sensor, format=sensor, role="network")
         yield from self.correlation.events.match(path, declared.log_format, declared)
 
     def sensor(self, name: str) -> Sensor:
@@ -285,7 +291,7 @@ def open_hub(settings: Settings, *, create: bool = False) -> Hub:
     collections = Collections.load(_folders("feeds", "collections", settings.feeds))
     rules = [SHIPPED / "rules", *([settings.rules] if settings.rules else [])]
     warning_lists = WarningLists.load(SHIPPED / "rules", settings.assets, cache=settings.data / "cache")
-    store = SqliteStore(path)
+    store = SqliteStore(path, patience=settings.store_patience)
     try:
         gate = Gate(store, warning_lists, home=settings.organisation)
         correlation = Correlation(
@@ -352,6 +358,11 @@ def check_declarations(settings: Settings) -> dict[str, int]:
 def _folders(kind: str, part: str, own: Path | None) -> list[Path]:
     shipped = [SHIPPED / kind / part]
     return [*shipped, own / part] if own is not None and (own / part).is_dir() else shipped
+
+
+def _report_bug(feed: str, fault: BaseException) -> None:
+    if not isinstance(fault, HubError):
+        _report(feed, fault)
 
 
 def _report(feed: str, fault: BaseException) -> None:

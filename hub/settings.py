@@ -38,6 +38,7 @@ class Settings(BaseSettings):
 
     data: Path = Field(Path("data"), description="Folder that holds everything the hub keeps.")
     store: str = Field("", description="Where the store is: sqlite:///path; empty is hub.db in the data folder.")
+    store_patience: float = Field(30.0, ge=0.1, le=600, description="Seconds to wait for a store that is locked.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=1, le=65535, description="Port to listen on.")
     tls_cert: Path | None = Field(

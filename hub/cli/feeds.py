@@ -130,8 +130,9 @@ def sentence(counts: Counts) -> str:
 @contextmanager
 def progress_line(title: str) -> Iterator[Callable[[Counts], None]]:
     """Show on a terminal how a run goes on; give the function that is told the counts."""
+    console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(title)
         yield lambda counts: progress.update(task, description=f"{title}: {sentence(counts)}")
 

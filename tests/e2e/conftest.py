@@ -31,7 +31,7 @@ def command(*words: str | Path) -> list[str]:
 
 def threathub(*words: str | Path, data: Path | None = None, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    options = [] if data is None else ["--data", data]
+    options: list[str | Path] = [] if data is None else ["--data", data]
     return subprocess.run(
         command(*words, *options),
         capture_output=True,
