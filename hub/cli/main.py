@@ -9,7 +9,7 @@ import structlog
 import typer
 
 from hub import __version__
-from hub.cli import accounts, config, data, export, feeds, find, quarantine, rules, serve, upkeep
+from hub.cli import accounts, advisory, config, data, export, feeds, find, quarantine, rules, serve, upkeep
 from hub.cli.output import print_error
 from hub.errors import HubError, InternalError
 from hub.ops.logs import configure_logs
@@ -26,6 +26,7 @@ for module in (serve, data, find, export, upkeep):
         app.registered_commands.append(command)
 for name, group in (
     ("feed", feeds.commands),
+    ("advisory", advisory.commands),
     ("org", accounts.organisations),
     ("user", accounts.users),
     ("token", accounts.tokens),

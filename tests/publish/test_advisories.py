@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from hub.app import Hub
@@ -14,14 +11,7 @@ from hub.model.audience import TLP
 from hub.publish.advisories import Terms
 from hub.publish.publisher import Publisher
 from hub.store.ports import Batch, DocumentWrite
-from tests.publish.parts import indicator, new_hub, next_version, post, report, seen_by, versions_of, work
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[Hub]:
-    hub = new_hub(tmp_path)
-    yield hub
-    hub.close()
+from tests.publish.parts import indicator, next_version, post, report, seen_by, versions_of, work
 
 
 def desk(hub: Hub) -> Publisher:

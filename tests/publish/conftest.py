@@ -1,0 +1,32 @@
+"""A whole hub for each test; the warning lists are read once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hub.app import Hub
+from tests.publish.parts import new_hub
+
+
+@pytest.fixture(scope="session")
+def warning_list_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = tmp_path_factory.mktemp("warm")
+    new_hub(data).close()
+    return data / "cache"
+
+
+@pytest.fixture
+def data(tmp_path: Path, warning_list_cache: Path) -> Path:
+    shutil.copytree(warning_list_cache, tmp_path / "data" / "cache")
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def hub(data: Path) -> Iterator[Hub]:
+    hub = new_hub(data)
+    yield hub
+    hub.close()

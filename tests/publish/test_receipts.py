@@ -1,0 +1,156 @@
+"""Receipts: exact, and claimed by nobody. Over real HTTP in `test_receipts_served`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from hub.access.accounts import Organisation
+from hub.app import Hub
+from hub.errors import NotFound
+from hub.model import times
+from hub.model.audience import TLP
+from hub.publish.receipts import Pulls, Status
+from tests.publish.parts import indicator, next_version, post, report, work
+
+
+def published(hub: Hub, **properties: Any) -> dict[str, Any]:
+    bad = indicator()
+    advisory = report(bad, **properties)
+    post(hub, "lea", bad, advisory)
+    work(hub)
+    return advisory
+
+
+def serve(hub: Hub, user: str, *objects: dict[str, Any], pulls: Pulls | None = None) -> None:
+    """Note a page as the TAXII server notes it."""
+    principal = hub.principal(user)
+    joined = b",".join(json.dumps(one, separators=(",", ":")).encode() for one in objects)
+    (pulls or hub.publication.pulls).served(principal.organisation, user, joined)
+
+
+def pulled(status: Status) -> dict[str | None, int | None]:
+    return {one.organisation: one.pulled for one in status.recipients}
+
+
+def test_who_was_entitled_and_who_pulled(hub: Hub) -> None:
+    advisory = published(hub)
+    for user in ("wes", "ben"):
+        serve(hub, user, indicator(), advisory, indicator())
+    status = hub.publication.status(advisory["id"])
+    assert (status.entitled, status.pulled, status.acknowledged, status.late) == (5, 2, 0, 0)
+    assert {name for name, at in pulled(status).items() if at} == {"water", "bank"}
+    assert {one.name: (one.entitled, one.pulled) for one in status.sectors} == {
+        "city": (1, 0), "federal": (1, 0), "partner": (1, 1), "utilities": (2, 1)
+    }  # fmt: skip
+
+
+def test_the_first_time_counts_whatever_comes_later_and_from_whichever_process(hub: Hub) -> None:
+    advisory = published(hub)
+    serve(hub, "wes", advisory)
+    first = pulled(hub.publication.status(advisory["id"]))["water"]
+    serve(hub, "wes", advisory)
+    serve(hub, "wes", advisory, pulls=Pulls(hub.store))
+    assert pulled(hub.publication.status(advisory["id"]))["water"] == first
+
+
+def test_another_version_is_not_this_one(hub: Hub) -> None:
+    advisory = published(hub)
+    serve(hub, "wes", advisory)
+    newer = next_version(advisory)
+    post(hub, "lea", newer)
+    work(hub)
+    serve(hub, "ben", newer)
+    assert {name for name, at in pulled(hub.publication.status(advisory["id"])).items() if at} == {"bank"}
+
+
+def test_reach_is_measured_from_publication_over_those_entitled_then(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    advisory = published(hub)
+    start = hub.publication.status(advisory["id"]).published or 0
+    for number, user in enumerate(("wes", "pat", "ben", "sam", "ana"), 1):
+        monkeypatch.setattr(times, "now", lambda at=start + number * times.MINUTE: at)
+        serve(hub, user, advisory)
+        status = hub.publication.status(advisory["id"])
+        assert status.half_after == (None if number < 3 else 3 * times.MINUTE)
+        assert status.ninety_after == (None if number < 5 else 5 * times.MINUTE)
+
+
+def test_removing_the_slow_does_not_make_it_fast(hub: Hub) -> None:
+    advisory = published(hub)
+    for user in ("wes", "pat"):
+        serve(hub, user, advisory)
+    hub.accounts.remove_user("ben")
+    hub.accounts.remove_organisation("bank")
+    status = hub.publication.status(advisory["id"])
+    assert (status.entitled, status.pulled, status.half_after) == (5, 2, None)
+
+
+def test_who_came_later_is_late_and_not_counted(hub: Hub) -> None:
+    advisory = published(hub)
+    hub.accounts.add_organisation(Organisation("gas", "Gas works", "partner"))
+    hub.accounts.add_user("gil", "gas", "partner")
+    serve(hub, "gil", advisory)
+    status = hub.publication.status(advisory["id"])
+    assert (status.entitled, status.pulled, status.late) == (5, 0, 1)
+    assert [one.organisation for one in status.recipients if one.late] == ["gas"]
+
+
+def test_pages_with_other_reports_note_nothing(hub: Hub) -> None:
+    published(hub)
+    serve(hub, "wes", report(), indicator(description='"type":"report"'))
+    assert hub.store.documents("advisory-pull") == []
+
+
+def test_acknowledging_takes_an_account_that_may_read_it(hub: Hub) -> None:
+    advisory = published(hub, tlp=TLP.AMBER, labels=["audience:utilities"])
+    hub.publication.publisher.acknowledge(advisory["id"], "wes", 7)
+    hub.publication.publisher.acknowledge(advisory["id"], "wes", 8)
+    with pytest.raises(NotFound):
+        hub.publication.publisher.acknowledge(advisory["id"], "ben", 9)
+    status = hub.publication.status(advisory["id"])
+    assert {one.organisation: one.acknowledged for one in status.recipients if one.acknowledged} == {"water": 7}
+
+
+@pytest.mark.parametrize("kind", ["note", "opinion"])
+def test_a_note_in_the_inbox_acknowledges(hub: Hub, kind: str) -> None:
+    advisory = published(hub)
+    answer = {
+        **report(advisory), "type": kind, "id": f"{kind}--b5e6cd52-8c5c-4f6c-9a0a-2c8b9d1c7f10", "content": "read",
+        "opinion": "agree",
+    }  # fmt: skip
+    post(hub, "sam", {name: text for name, text in answer.items() if name not in ("name", "published")})
+    work(hub)
+    status = hub.publication.status(advisory["id"])
+    assert {one.organisation for one in status.recipients if one.acknowledged} == {"state"}
+
+
+def test_the_originator_gets_counts_and_names_of_those_who_agreed(hub: Hub) -> None:
+    advisory = published(hub)
+    hub.publication.receipts.consent("bank", given=True)
+    status = hub.publication.status(advisory["id"], "lea")
+    assert {one.organisation for one in status.recipients} == {None, "bank"}
+    assert [(one.name, one.entitled) for one in status.sectors] == [("others", 5)]
+    hub.publication.receipts.consent("bank", given=False)
+    assert {one.organisation for one in hub.publication.status(advisory["id"], "lea").recipients} == {None}
+    assert {one.organisation for one in hub.publication.status(advisory["id"], "ana").recipients} >= {"bank", "water"}
+
+
+@pytest.mark.parametrize("user", ["sam", "wes"])
+def test_receipts_are_for_the_originator_and_the_city(hub: Hub, user: str) -> None:
+    with pytest.raises(NotFound):
+        hub.publication.status(published(hub)["id"], user)
+
+
+def test_silent_pollers_are_told(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    advisory = published(hub)
+    hub.publication.pulls.polled("water")
+    hub.publication.pulls.polled("bank")
+    assert hub.publication.status(advisory["id"]).stale == 3
+    later = times.now() + 20 * times.HOUR
+    monkeypatch.setattr(times, "now", lambda: later)
+    hub.publication.pulls.polled("water")
+    monkeypatch.setattr(times, "now", lambda: later + 10 * times.HOUR)
+    status = hub.publication.status(advisory["id"])
+    assert {one.organisation for one in status.recipients if not one.stale} == {"water"}
