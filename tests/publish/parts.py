@@ -27,9 +27,9 @@ MEMBERS = (
 )
 
 
-def new_hub(data: Path, trusted: tuple[str, ...] = ("fed",)) -> Hub:
+def new_hub(data: Path, feeds: Path | None = None) -> Hub:
     """Make a hub with six members, one account each; the federal agency is trusted."""
-    hub = open_hub(Settings(data=data, trusted_organisations=trusted), create=True)
+    hub = open_hub(Settings(data=data, trusted_organisations=("fed",), feeds=feeds), create=True)
     for organisation, user, role in MEMBERS:
         hub.accounts.add_organisation(organisation)
         hub.accounts.add_user(user, organisation.name, role)  # type: ignore[arg-type]

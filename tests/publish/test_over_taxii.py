@@ -1,0 +1,207 @@
+"""The liaison's whole way over real HTTP: taxii2-client against `threathub serve`, without the background work."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from taxii2client.v21 import Collection, as_pages
+
+from hub.app import Hub
+from hub.model.audience import TLP
+from tests.publish.parts import indicator, new_hub, next_version, report
+
+SHARED = """
+key = "shared"
+id = "2f6f8a7e-35cf-4c5b-8c4f-93f0f3f5d7b1"
+title = "Shared"
+read = ["everyone"]
+write = ["role:liaison"]
+published = true
+"""
+TAXII = "application/taxii+json;version=2.1"
+
+
+@dataclass
+class Served:
+    """A running server, the same store opened here, and token by user."""
+
+    hub: Hub
+    port: int
+    tokens: dict[str, str]
+
+    def collection(self, user: str, key: str) -> Collection:
+        id = self.hub.collections[key].id
+        address = f"http://127.0.0.1:{self.port}/hub/collections/{id}/"
+        return Collection(address, user=user, password=self.tokens[user])
+
+    def pulled(self, id: str) -> set[str | None]:
+        return {one.organisation for one in self.hub.publication.status(id).recipients if one.pulled}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, warning_list_cache: Path) -> Iterator[Served]:
+    data = tmp_path_factory.mktemp("served")
+    shutil.copytree(warning_list_cache, data / "cache")
+    (data / "own" / "collections").mkdir(parents=True)
+    (data / "own" / "collections" / "shared.toml").write_text(SHARED)
+    hub = new_hub(data, feeds=data / "own")
+    tokens = {user.name: hub.accounts.add_token(user.name)[1] for user in hub.accounts.users()}
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    environment = {
+        **os.environ,
+        "THREATHUB_TRUSTED_ORGANISATIONS": '["fed"]',
+        "THREATHUB_WORKER": "false",
+        "THREATHUB_FEEDS": str(data / "own"),
+        "THREATHUB_PAGE_SIZE": "10",
+    }
+    command = [sys.executable, "-m", "hub.cli", "serve", "--data", str(data), "--port", str(port)]
+    process = subprocess.Popen(command, env=environment)
+    while True:
+        assert process.poll() is None, "the server did not start"
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.05)
+    yield Served(hub, port, tokens)
+    process.terminate()
+    process.wait(15)
+    hub.close()
+
+
+def hand_in(served: Served, user: str, *objects: dict[str, Any], key: str = "inbox") -> None:
+    status = served.collection(user, key).add_objects({"objects": list(objects)}, wait_for_completion=False)
+    assert status.success_count == len(objects), status.failures
+
+
+def objects(collection: Collection, **filters: Any) -> dict[str, dict[str, Any]]:
+    pages = as_pages(collection.get_objects, per_request=10, **filters)
+    return {one["id"]: one for page in pages for one in page.get("objects", [])}
+
+
+def test_from_the_inbox_to_the_partner_to_the_receipt(served: Served) -> None:
+    bad = [indicator() for _ in range(25)]
+    advisory = report(*bad)
+    hand_in(served, "lea", *bad, advisory)
+    assert served.pulled(advisory["id"]) == set()
+    found = objects(served.collection("ben", "federal-advisories"))
+    assert {advisory["id"], *(one["id"] for one in bad)} <= found.keys()
+    assert found[advisory["id"]] == advisory
+    assert served.pulled(advisory["id"]) == {"bank"}
+    served.collection("wes", "federal-advisories").get_object(advisory["id"])
+    assert served.pulled(advisory["id"]) == {"bank", "water"}
+    status = served.hub.publication.status(advisory["id"], "lea")
+    assert (status.entitled, status.pulled, status.half_after) == (5, 2, None)
+    polling = {one.organisation for one in served.hub.publication.status(advisory["id"]).recipients if not one.stale}
+    assert {"bank", "water"} <= polling
+
+
+def test_a_manifest_a_head_and_a_page_without_the_report_are_no_pull(served: Served) -> None:
+    advisory = report()
+    hand_in(served, "lea", advisory)
+    collection = served.collection("pat", "federal-advisories")
+    collection.get_manifest(**{"match[id]": advisory["id"]})
+    request = urllib.request.Request(f"{collection.objects_url}?match[id]={advisory['id']}", method="HEAD")
+    request.add_header("Accept", TAXII)
+    request.add_header("Authorization", f"Bearer {served.tokens['pat']}")
+    with urllib.request.urlopen(request) as answer:
+        assert answer.status == 200
+        assert int(answer.headers["Content-Length"]) > len(advisory["id"])
+    objects(collection, type="indicator")
+    assert served.pulled(advisory["id"]) == set()
+    objects(collection, id=advisory["id"])
+    assert served.pulled(advisory["id"]) == {"power"}
+
+
+def test_polls_that_bring_nothing_new_write_nothing(served: Served) -> None:
+    hand_in(served, "lea", report())
+    collection = served.collection("ben", "federal-advisories")
+    objects(collection)
+    database = served.hub.settings.store_path
+    before = {path: path.stat().st_mtime_ns for path in database.parent.glob("hub.db*")}
+    for _ in range(3):
+        objects(collection)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_others_advisories_wait_and_a_note_acknowledges(served: Served) -> None:
+    draft, advisory = report(), report(tlp=TLP.CLEAR)
+    hand_in(served, "sam", draft)
+    hand_in(served, "lea", advisory)
+    assert served.hub.publication.publisher.book[draft["id"]].state == "draft"
+    assert draft["id"] not in objects(served.collection("ben", "federal-advisories"))
+    note = {name: text for name, text in report(advisory).items() if name not in ("name", "published")}
+    note |= {"type": "note", "id": "note--0c9c2f0a-6f6d-4d0f-8a56-1c3a5a4d9a11", "content": "We have read it."}
+    hand_in(served, "sam", note)
+    status = served.hub.publication.status(advisory["id"])
+    assert {one.organisation for one in status.recipients if one.acknowledged} == {"state"}
+
+
+def test_a_withdrawn_advisory_reaches_an_incremental_poller(served: Served) -> None:
+    bad = indicator()
+    advisory = report(bad)
+    hand_in(served, "lea", bad, advisory)
+    collection = served.collection("ben", "federal-advisories")
+    newest = collection.get_manifest(**{"match[id]": advisory["id"]})["objects"][-1]["date_added"]
+    hand_in(served, "lea", next_version(advisory, revoked=True))
+    news = objects(collection, added_after=newest)
+    assert {id for id, one in news.items() if one.get("revoked")} >= {bad["id"], advisory["id"]}
+
+
+def test_delete_is_a_revocation_where_the_hub_publishes_and_a_removal_in_the_inbox(served: Served) -> None:
+    bad, own = indicator(), indicator()
+    hand_in(served, "sam", bad, key="shared")
+    hand_in(served, "sam", own)
+    for key, one in (("shared", bad), ("inbox", own)):
+        address = f"/hub/collections/{served.hub.collections[key].id}/objects/{one['id']}/"
+        request = urllib.request.Request(f"http://127.0.0.1:{served.port}{address}", method="DELETE")
+        request.add_header("Accept", TAXII)
+        request.add_header("Authorization", f"Bearer {served.tokens['sam']}")
+        with urllib.request.urlopen(request) as answer:
+            assert answer.status == 200
+    shared = served.collection("ben", "shared").get_object(bad["id"])["objects"]
+    assert shared == [{**bad, "revoked": True, "modified": "2026-01-02T00:00:00.001Z"}]
+    assert own["id"] not in objects(served.collection("sam", "inbox"))
+
+
+def test_the_command_line_pushes_tells_and_ends(served: Served, tmp_path: Path) -> None:
+    def command(*words: str) -> Any:
+        environment = {
+            **os.environ,
+            "THREATHUB_DATA": str(served.hub.settings.data),
+            "THREATHUB_TRUSTED_ORGANISATIONS": '["fed"]',
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "hub.cli", "advisory", *words], env=environment, capture_output=True, check=True
+        )
+        return orjson.loads(done.stdout) if "--json" in words else done.stdout.decode()
+
+    form = tmp_path / "advisory.toml"
+    form.write_text(
+        'title = "Doors"\ntext = "Seen."\ntlp = "AMBER"\naudience = ["bank"]\nexpires = 2099-01-31\n'
+        'indicators = ["hxxp://bad[.]example-door[.]com/a", "203.0.113.9"]\n'
+    )
+    pushed = command("push", str(form), "--as", "lea", "--json")
+    (kept,) = pushed["advisories"]
+    assert (kept["state"], kept["entitled"], kept["tlp"]) == ("published", ["bank", "city", "fed"], "AMBER")
+    found = objects(served.collection("ben", "federal-advisories"), id=kept["id"])
+    assert found[kept["id"]]["name"] == "Doors"
+    assert objects(served.collection("pat", "federal-advisories"), id=kept["id"]) == {}
+    assert "pulled by 1 of 2" in command("status", kept["id"])
+    assert command("status", kept["id"], "--as", "lea", "--json")["recipients"][0]["organisation"] is None
+    command("withdraw", kept["id"], "--why", "a false alarm", "--as", "ana")
+    assert objects(served.collection("ben", "federal-advisories"), id=kept["id"])[kept["id"]]["revoked"]
+    assert "withdrawn" in command("show", kept["id"])
