@@ -1,0 +1,157 @@
+"""TAXII pull and poll over real HTTP, against the bare SQLite read of the same bytes in the same pages."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import sqlite3
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from bench import corpus
+from bench.row import Row, rate
+from hub.access.accounts import Accounts, Organisation
+from hub.publish.collections import Collections
+
+ACCEPT = "application/taxii+json;version=2.1"
+
+
+def run(folder: Path, scale: float) -> Iterator[Row]:
+    """Measure at 10,000 and 200,000 objects."""
+    for number in (10_000, 200_000):
+        size = max(2000, int(number * scale))
+        data = folder / str(number)
+        data.mkdir()
+        store = corpus.fill(data / "hub.db", size)
+        token = _account(Accounts(store))
+        store.close()
+        floor = _floor(data / "floor.db", size)
+        with _served(data) as port:
+            client = _Client(port, token)
+            for page in (1000, 100):
+                measured = rate(size, partial(client.pull, page, size))
+                bare = rate(size, partial(_bare, floor, page))
+                goal = {1000: 0.5, 100: 0.2}[page]
+                yield Row(
+                    f"pull of {size:,}, page {page:,}", "objects/s", measured, bare, "SQLite pages joined in SQL", goal
+                )
+            yield from _polls(client, port, token, size)
+        floor.close()
+
+
+def _account(accounts: Accounts) -> str:
+    accounts.add_organisation(Organisation("city", "City", "city"))
+    accounts.add_organisation(Organisation("acme", "Acme"))
+    accounts.add_user("acme", "acme", "partner")
+    return accounts.add_token("acme")[1]
+
+
+class _Client:
+    """A poller with one kept-alive connection."""
+
+    def __init__(self, port: int, token: str) -> None:
+        declared = Collections.load([corpus.ROOT / "feeds" / "collections"])
+        self.path = f"/hub/collections/{declared[corpus.COLLECTION].id}/objects/"
+        self.connection = http.client.HTTPConnection("127.0.0.1", port)
+        self.headers = {"Accept": ACCEPT, "Authorization": f"Bearer {token}"}
+
+    def get(self, query: str) -> tuple[bytes, str]:
+        self.connection.request("GET", f"{self.path}?{query}", headers=self.headers)
+        answer = self.connection.getresponse()
+        body = answer.read()
+        if answer.status != 200:
+            raise RuntimeError(body.decode())
+        return body, answer.headers["X-TAXII-Date-Added-Last"]
+
+    def pull(self, page: int, expected: int) -> str:
+        query, number, last = f"limit={page}", 0, ""
+        while query:
+            body, last = self.get(query)
+            number += body.count(b'"type":"indicator"')
+            # The token stands in front of the objects; a client that reads the JSON pays for its own parser.
+            head = body[:400]
+            more = head.startswith(b'{"more":true')
+            query = f"limit={page}&next={json.loads(head.split(b',')[1].split(b':')[1])}" if more else ""
+        if number != expected:
+            raise RuntimeError(f"pulled {number} of {expected}")
+        return last
+
+
+def _floor(path: Path, number: int) -> sqlite3.Connection:
+    plain = sqlite3.connect(path)
+    plain.executescript("PRAGMA page_size = 16384; PRAGMA journal_mode = WAL;")
+    plain.execute("CREATE TABLE objects (position INTEGER PRIMARY KEY, body BLOB NOT NULL)")
+    plain.executemany("INSERT INTO objects (body) VALUES (?)", ((body,) for body in corpus.bodies(number)))
+    plain.commit()
+    return plain
+
+
+def _bare(plain: sqlite3.Connection, page: int) -> None:
+    after: int | None = 0
+    while after is not None:
+        query = "SELECT max(position), CAST(group_concat(body, ',') AS BLOB) FROM"
+        query += " (SELECT position, body FROM objects WHERE position > ? ORDER BY position LIMIT ?)"
+        after, _ = plain.execute(query, (after, page)).fetchone()
+
+
+def _polls(client: _Client, port: int, token: str, size: int) -> Iterator[Row]:
+    query = f"added_after={client.pull(1000, size)}"
+    one = _latencies(client, query, 300)
+    yield Row(f"empty poll at {size:,}, one client, p50", "ms", statistics.median(one) * 1000)
+    clients = [_Client(port, token) for _ in range(32)]
+    found: list[list[float]] = [[] for _ in clients]
+
+    def poll(number: int) -> None:
+        found[number] = _latencies(clients[number], query, 40)
+
+    threads = [threading.Thread(target=poll, args=(number,)) for number in range(32)]
+    begun = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    total = sorted(latency for each in found for latency in each)
+    yield Row(f"32 pollers at the tail of {size:,}", "polls/s", len(total) / (time.perf_counter() - begun))
+    yield Row(f"32 pollers at the tail of {size:,}, p99", "ms", total[int(len(total) * 0.99)] * 1000)
+
+
+def _latencies(client: _Client, query: str, times: int) -> list[float]:
+    found = []
+    for _ in range(times):
+        begun = time.perf_counter()
+        client.get(query)
+        found.append(time.perf_counter() - begun)
+    return found
+
+
+@contextmanager
+def _served(data: Path) -> Iterator[int]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    words = [sys.executable, "-m", "hub.cli", "serve", "--data", str(data), "--port", str(port)]
+    settings = {"THREATHUB_WORKER": "false", "THREATHUB_LOG_LEVEL": "error"}
+    process = subprocess.Popen(words, env=os.environ | settings, cwd=corpus.ROOT)
+    try:
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            try:
+                asked = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+                asked.request("GET", "/readyz")
+                if asked.getresponse().status == 200:
+                    break
+            except OSError:
+                time.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
