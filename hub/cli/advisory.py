@@ -72,8 +72,7 @@ def push(
             marking=inbox.marking if marking is None else marking,
             created_by=by.identity,
         )
-        ids, receipt = hub.publication.publisher.hand_in(items, origin, said)
-        found = [kept[0] for id in ids if (kept := hub.publication.publisher.book.find(id)) is not None]
+        found, receipt = hub.publication.handing_in.take(inbox, items, origin, said)
     refused = [one for one in receipt.results if one.outcome not in ("stored", "unchanged")]
     if not found:
         raise Refused(refused[0].reason, f"the report was not taken: {refused[0].message}")
@@ -212,6 +211,8 @@ def status(
     print_text(
         f"50 % after {_span(found.half_after)}, 90 % after {_span(found.ninety_after)}; {found.stale} silent pollers\n"
     )
+    if found.advisory.state in ("withdrawn", "superseded"):
+        print_text(f"{found.informed} of those who pulled it were served its revocation\n")
     print_table(
         ("sector", "entitled", "pulled", "acknowledged"),
         ((one.name, one.entitled, one.pulled, one.acknowledged) for one in found.sectors),

@@ -9,6 +9,7 @@ from hub.access.signin import SignIn
 from hub.admission.gate import Gate
 from hub.errors import NotFound
 from hub.publish.collections import Collections
+from hub.publish.handing_in import HandingIn
 from hub.publish.publisher import Publisher
 from hub.publish.receipts import Pulls, Receipts, Status
 from hub.publish.retraction import Retraction
@@ -20,6 +21,7 @@ class Publication:
     """Made by `publication_of`; one for each process, used from all its threads."""
 
     publisher: Publisher
+    handing_in: HandingIn
     pulls: Pulls
     receipts: Receipts
     retraction: Retraction
@@ -60,4 +62,5 @@ def publication_of(
     receipts = Receipts(store, accounts, silence)
     signin = SignIn(accounts)
     publisher = Publisher(store, gate, collections, accounts, signin, retraction, receipts, trusted)
-    return Publication(publisher, Pulls(store), receipts, retraction, signin)
+    handing_in = HandingIn(store, gate, publisher)
+    return Publication(publisher, handing_in, Pulls(store), receipts, retraction, signin)

@@ -12,17 +12,17 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 import orjson
+import structlog
 
 from hub.access.accounts import Accounts
 from hub.access.signin import SignIn
-from hub.admission.gate import Gate, Origin, Receipt
-from hub.errors import BadRequest, Conflict, NotAllowed, NotFound, NotSignedIn, Refused
+from hub.admission.gate import Gate, Origin
+from hub.errors import Conflict, NotAllowed, NotFound, NotSignedIn, Refused
 from hub.model import times
 from hub.model.audience import TLP, Audience, may
 from hub.model.items import StixItem
 from hub.model.markings import markings_of
 from hub.publish.advisories import (
-    ADVISORY,
     Advisory,
     AdvisoryBook,
     Terms,
@@ -39,14 +39,6 @@ _CURSOR = ("cursor", "advisories")
 _PAGE = 1000
 _TRIES = 5
 _ANSWERS = frozenset({"note", "opinion"})
-
-
-class _Head(msgspec.Struct):
-    type: str = ""
-    id: str = ""
-
-
-_HEAD = msgspec.json.Decoder(_Head)
 
 
 class Publisher:
@@ -101,37 +93,6 @@ class Publisher:
             self.withdraw(id, "hub", "expired")
         return bool(over)
 
-    def hand_in(self, items: Sequence[StixItem], origin: Origin, given: Terms) -> tuple[list[str], Receipt]:
-        """Take a bundle with advisories in as if it had been posted, with the terms that stand beside it.
-
-        Args:
-            items: its objects. origin: who hands it in; its first collection is the inbox. given: the terms.
-
-        Returns:
-            The ids of the reports in it, and what became of each object.
-
-        Raises:
-            BadRequest: there is no report in it. NotAllowed: a report of that id is another organisation's.
-        """
-        inbox = self._collections[origin.collections[0]]
-        ids = [id for item in items if (id := _report_id(item))]
-        if not ids:
-            raise BadRequest("there is no report in it, so it is no advisory")
-        known = {id: self.book.find(id) for id in ids}
-        documents = []
-        for id, found in known.items():
-            advisory, version = found or (Advisory(id, inbox.key, origin.organisation), 0)
-            if advisory.organisation != origin.organisation:
-                raise NotAllowed(f"the advisory {id} belongs to another organisation")
-            documents.append(advisory_write(msgspec.structs.replace(advisory, given=given), version))
-        receipt = self._gate.admit(items, origin, documents)
-        taken = {one.id for one in receipt.results if one.outcome in ("stored", "unchanged")}
-        ghosts = [id for id, found in known.items() if found is None and id not in taken]
-        if ghosts:
-            self._store.commit(_only(*(DocumentWrite(ADVISORY, id, None) for id in ghosts)))
-        self.handed_in(inbox, [id for id in taken if id])
-        return ids, receipt
-
     def handed_in(self, collection: Collection, ids: Iterable[str]) -> None:
         """Look at once at what was just stored in a collection; without it, `run` does when its turn comes."""
         if collection.key in self._inboxes:
@@ -142,11 +103,13 @@ class Publisher:
 
         Raises:
             NotFound: there is no such advisory. Conflict: it was withdrawn or superseded.
+            NotAllowed: the terms address it to more than its originator did.
         """
 
         def step(advisory: Advisory, version: int) -> Advisory:
             if advisory.state in ("withdrawn", "superseded"):
                 raise Conflict(f"the advisory is {advisory.state}: hand it in again under a new id")
+            self._must_not_widen(advisory, terms or Terms())
             said = (terms or Terms()).over(advisory.terms)
             return self._publish(msgspec.structs.replace(advisory, terms=said), version, by, why)
 
@@ -225,14 +188,21 @@ class Publisher:
 
     def _look_at(self, changes: Iterable[Change]) -> None:
         for change in changes:
-            if change.action != "put" or change.collection not in self._inboxes:
-                continue
-            if change.type == "report":
-                self._take(change)
-            elif change.type in _ANSWERS:
-                self._answered(change)
-            for id in self.book.with_part(change.id):
-                self._renew(id, change)
+            if change.action == "put" and change.collection in self._inboxes:
+                try:
+                    self._look(change)
+                except (NotFound, Refused) as fault:  # gone again, or not taken: its neighbours must not wait for it
+                    structlog.get_logger().warning(
+                        "advisory left out", id=change.id, code=fault.code, why=fault.message
+                    )
+
+    def _look(self, change: Change) -> None:
+        if change.type == "report":
+            self._take(change)
+        elif change.type in _ANSWERS:
+            self._answered(change)
+        for id in self.book.with_part(change.id):
+            self._renew(id, change)
 
     def _answered(self, change: Change) -> None:
         """Take a note or opinion for an acknowledgement of the advisories that it names."""
@@ -293,6 +263,12 @@ class Publisher:
             )
 
         self._stepped(id, step)
+
+    def _must_not_widen(self, advisory: Advisory, terms: Terms) -> None:
+        home = self._accounts.home()
+        more = set(terms.audience) - set(advisory.terms.audience)
+        if more and (home is None or advisory.organisation != home.name):
+            raise NotAllowed(f"only {advisory.organisation} can address it to {', '.join(sorted(more))}")
 
     def _publish(self, advisory: Advisory, expect: int, by: str, why: str) -> Advisory:
         """Copy an advisory's objects into the public collection and save its state, in one commit."""
@@ -388,12 +364,3 @@ class Publisher:
 
 def _only(*documents: DocumentWrite) -> Batch:
     return Batch(documents=documents)
-
-
-def _report_id(item: StixItem) -> str:
-    """Return the id of a report, or nothing for another object or one that the gate will refuse."""
-    try:
-        head = _HEAD.decode(item.raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return ""
-    return head.id if head.type == "report" else ""

@@ -140,7 +140,8 @@ class Status:
     """What became of the published version of an advisory.
 
     ``entitled``, ``pulled`` and ``acknowledged`` count organisations other than the originator that were entitled
-    when it was published; ``late`` those that became so since and have it. ``half_after`` and ``ninety_after`` are
+    when it was published; ``late`` those that became so since and have it; ``informed`` those of all who pulled it that
+    were served its end, the revoked version, too. ``half_after`` and ``ninety_after`` are
     microseconds from publication until 50 % and 90 % of them had it, None while they have not. Recipients come in
     order of pulling; ``stale`` are those whose pollers are silent.
     """
@@ -151,6 +152,7 @@ class Status:
     pulled: int
     acknowledged: int
     late: int
+    informed: int
     half_after: int | None
     ninety_after: int | None
     sectors: tuple[Sector, ...]
@@ -203,7 +205,9 @@ class Receipts:
         """
         published = self._published(advisory, collection)
         prefix = pull_key(advisory.id, advisory.version, "")
-        pulls = {key.removeprefix(prefix): mark for key, mark in self._marks(_PULL, prefix)}
+        served = dict(self._marks(_PULL, f"{advisory.id}|"))
+        pulls = {key.removeprefix(prefix): mark for key, mark in served.items() if key.startswith(prefix)}
+        ended = {key.rpartition("|")[2] for key in served.keys() - {prefix + one for one in pulls} if key > prefix}
         acknowledged = {key.rpartition("|")[2]: mark for key, mark in self._marks(_ACKNOWLEDGED, f"{advisory.id}|")}
         counted = [one for one in advisory.entitled if one != advisory.organisation]
         late = sorted({*entitled_now, *pulls} - {*counted, advisory.organisation}) if advisory.version else []
@@ -219,6 +223,7 @@ class Receipts:
             pulled=len(reached),
             acknowledged=sum(one in acknowledged for one in counted),
             late=sum(one in pulls for one in late),
+            informed=sum(one in ended for one in pulls if one != advisory.organisation),
             half_after=_reach(reached, len(counted), published, 50),
             ninety_after=_reach(reached, len(counted), published, 90),
             sectors=tuple(self._sectors(counted, pulls, acknowledged, named=named)),

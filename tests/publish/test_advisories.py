@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from hub.app import Hub
-from hub.errors import Conflict, NotFound
+from hub.errors import Conflict, NotAllowed, NotFound
 from hub.model import times
 from hub.model.audience import TLP
 from hub.publish.advisories import Terms
 from hub.publish.publisher import Publisher
-from hub.store.ports import Batch, DocumentWrite
+from hub.store.ports import Batch, DocumentWrite, Withdrawal
 from tests.publish.parts import indicator, next_version, post, report, seen_by, versions_of, work
 
 
@@ -169,13 +169,26 @@ def test_an_advisory_ends_on_its_day(hub: Hub) -> None:
     assert seen_by(hub, "ben")[advisory["id"]]["revoked"]
 
 
-def test_terms_of_an_analyst_come_before_those_of_labels(hub: Hub) -> None:
-    advisory = report(tlp=TLP.AMBER, labels=["audience:bank"])
+def test_an_analyst_may_narrow_the_audience_and_not_widen_it(hub: Hub) -> None:
+    advisory = report(tlp=TLP.AMBER, labels=["audience:bank", "audience:power"])
     post(hub, "sam", advisory)
     work(hub)
-    desk(hub).publish(advisory["id"], "ana", terms=Terms(audience=("utilities",)))
-    assert advisory["id"] in seen_by(hub, "wes")
+    with pytest.raises(NotAllowed, match="utilities"):
+        desk(hub).publish(advisory["id"], "ana", terms=Terms(audience=("bank", "utilities")))
+    desk(hub).publish(advisory["id"], "ana", terms=Terms(audience=("power",)))
+    assert advisory["id"] in seen_by(hub, "pat")
     assert advisory["id"] not in seen_by(hub, "ben")
+
+
+def test_a_report_that_was_deleted_again_holds_up_nobody(hub: Hub) -> None:
+    gone, part, stays = report(), indicator(), report()
+    lost = report(part)
+    post(hub, "lea", gone, lost)
+    work(hub)
+    hub.store.commit(Batch(withdrawals=[Withdrawal("inbox", gone["id"]), Withdrawal("inbox", lost["id"])]))
+    post(hub, "lea", part, stays)
+    work(hub)
+    assert stays["id"] in seen_by(hub, "ben")
 
 
 def test_what_is_no_advisory_is_not_found(hub: Hub) -> None:

@@ -13,7 +13,7 @@ from hub.errors import NotFound
 from hub.model import times
 from hub.model.audience import TLP
 from hub.publish.receipts import Pulls, Status
-from tests.publish.parts import indicator, next_version, post, report, work
+from tests.publish.parts import indicator, next_version, post, report, seen_by, work
 
 
 def published(hub: Hub, **properties: Any) -> dict[str, Any]:
@@ -154,3 +154,15 @@ def test_silent_pollers_are_told(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(times, "now", lambda: later + 10 * times.HOUR)
     status = hub.publication.status(advisory["id"])
     assert {one.organisation for one in status.recipients if not one.stale} == {"water"}
+
+
+def test_who_was_served_the_end_of_it_is_counted(hub: Hub) -> None:
+    advisory = published(hub)
+    for user in ("wes", "ben"):
+        serve(hub, user, advisory)
+    hub.publication.publisher.withdraw(advisory["id"], "ana", "a false alarm")
+    assert hub.publication.status(advisory["id"]).informed == 0
+    for user in ("wes", "pat"):
+        serve(hub, user, seen_by(hub, user)[advisory["id"]])
+    status = hub.publication.status(advisory["id"])
+    assert (status.pulled, status.informed) == (2, 1)
