@@ -53,7 +53,7 @@ def main() -> None:
     configure_logs("debug" if os.environ.get("THREATHUB_LOG_LEVEL") == "debug" else "warning", "auto")
     as_json = "--json" in sys.argv
     try:
-        app()
+        app(prog_name="threathub")
     except HubError as error:
         print_error(error, as_json=as_json)
         raise SystemExit(error.exit_status) from None
