@@ -198,7 +198,9 @@ class Publisher:
 
     def _look(self, change: Change) -> None:
         if change.type == "report":
-            self._take(change)
+            latest = self._in(change.collection, [change.id]).get(change.id)
+            if latest is not None:
+                self._take(latest)
         elif change.type in _ANSWERS:
             self._answered(change)
         for id in self.book.with_part(change.id):
@@ -214,9 +216,8 @@ class Publisher:
                 self.acknowledge(id, user, change.date_added)
 
     def _take(self, change: Change) -> None:
-        """Look at a report that was handed in; nothing happens when it was looked at before."""
-        report, version = orjson.loads(change.body), change.version or 0
-        revoked = bool(report.get("revoked", False))
+        """Look at the latest version of a report; nothing happens when it was looked at before."""
+        report, version, revoked = orjson.loads(change.body), change.version or 0, _is_revoked(change)
         found = self.book.find(change.id)
         if found is None and revoked:
             return
@@ -253,14 +254,17 @@ class Publisher:
         def step(advisory: Advisory, version: int) -> Advisory:
             if advisory.state != "published" or advisory.organisation != change.audience.owner:
                 return advisory
-            there = self._store.get(Scope(None, frozenset((self._inboxes[advisory.inbox],))), [change.id])
-            if change.id in there and (there[change.id].version or 0) >= (change.version or 0):
+            target = self._inboxes[advisory.inbox]
+            there = self._in(target, [change.id]).get(change.id)
+            if there is not None and (there.version or 0) >= (change.version or 0):
                 return advisory
             if advisory.organisation in self._trusted:
                 return self._publish(advisory, version, change.source, f"{change.id} was handed in")
-            return (
-                advisory if advisory.waiting else self._save(msgspec.structs.replace(advisory, waiting=True), version)
-            )
+            if there is not None and there.audience.owner == advisory.organisation and _is_revoked(change):
+                self._retraction.retract(target, [change.id])  # taking back waits for nobody
+            if advisory.waiting:
+                return advisory
+            return self._save(msgspec.structs.replace(advisory, waiting=True), version)
 
         self._stepped(id, step)
 
@@ -289,12 +293,10 @@ class Publisher:
             groups=groups,
             created_by=organisation.identity if organisation is not None else None,
         )
-        entitled = self.entitled(target, audience)
-        if report.version == advisory.version:
-            entitled = tuple(sorted({*entitled, *advisory.entitled}))
+        again = report.version == advisory.version
         published = advisory.stepped(
             "published", by, why, version=report.version or 0, latest=report.version or 0, tlp=tlp.name, waiting=False,
-            entitled=entitled,
+            entitled=advisory.entitled if again else self.entitled(target, audience),
         )  # fmt: skip
         references = [id for one in changes for id in references_of(orjson.loads(one.body))]
         documents = [advisory_write(published, expect), *part_writes(advisory.id, dict.fromkeys(references))]
@@ -326,8 +328,7 @@ class Publisher:
         report = self.published_copy(advisory)
         if report is None:
             return self._save(advisory, expect)
-        ids = [advisory.id, *orjson.loads(report.body).get("object_refs", ())]
-        there = self._store.get(Scope(None, frozenset((target,))), ids)
+        there = self._in(target, [advisory.id, *orjson.loads(report.body).get("object_refs", ())])
         alone = [
             id
             for id, one in there.items()
@@ -364,3 +365,7 @@ class Publisher:
 
 def _only(*documents: DocumentWrite) -> Batch:
     return Batch(documents=documents)
+
+
+def _is_revoked(change: Change) -> bool:
+    return bool(orjson.loads(change.body).get("revoked", False))

@@ -143,6 +143,29 @@ def test_its_originator_revokes_it_whether_trusted_or_not(hub: Hub) -> None:
     assert {desk(hub).book[one["id"]].state for one in (advisory, draft)} == {"withdrawn"}
 
 
+def test_versions_that_come_between_two_looks_end_as_the_last_one_says(hub: Hub) -> None:
+    advisory, other = report(), report()
+    post(hub, "lea", advisory, next_version(advisory, revoked=True))
+    post(hub, "lea", other, next_version(other, name="Second edition"))
+    work(hub)
+    assert advisory["id"] not in seen_by(hub, "ben")
+    assert [one.id for one in desk(hub).book if one.state == "published"] == [other["id"]]
+    assert seen_by(hub, "ben")[other["id"]]["name"] == "Second edition"
+
+
+def test_an_object_that_its_originator_revokes_is_taken_back_without_an_analyst(hub: Hub) -> None:
+    bad, good = indicator(), indicator()
+    advisory = report(bad, good)
+    post(hub, "sam", bad, good, advisory)
+    work(hub)
+    desk(hub).publish(advisory["id"], "ana")
+    post(hub, "sam", next_version(bad, revoked=True), next_version(good, name="more is known"))
+    work(hub)
+    seen = seen_by(hub, "ben")
+    assert seen[bad["id"]]["revoked"]
+    assert seen[good["id"]] == good
+
+
 def test_a_published_one_supersedes_another_of_the_same_organisation(hub: Hub) -> None:
     bad, worse = indicator(), indicator()
     old, new, foreign = report(bad), report(bad, worse), report()

@@ -97,6 +97,18 @@ def test_who_came_later_is_late_and_not_counted(hub: Hub) -> None:
     assert [one.organisation for one in status.recipients if one.late] == ["gas"]
 
 
+def test_an_object_that_follows_does_not_change_who_counts(hub: Hub) -> None:
+    bad = indicator()
+    advisory = report(bad)
+    post(hub, "lea", advisory)
+    work(hub)
+    hub.accounts.add_organisation(Organisation("gas", "Gas works", "partner"))
+    hub.accounts.add_user("gil", "gas", "partner")
+    post(hub, "lea", bad)
+    work(hub)
+    assert hub.publication.status(advisory["id"]).entitled == 5
+
+
 def test_pages_with_other_reports_note_nothing(hub: Hub) -> None:
     published(hub)
     serve(hub, "wes", report(), indicator(description='"type":"report"'))
