@@ -18,6 +18,7 @@ import msgspec
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from hub.access.audit import Audit
 from hub.access.principal import ALL_RIGHTS, Right, Role
 from hub.errors import BadRequest, Conflict, NotFound
 from hub.model import times
@@ -85,32 +86,34 @@ _Kept = TypeVar("_Kept", Organisation, User, Token)
 
 
 class Accounts:
-    """All accounts of a store.
+    """All accounts of a store. Every change goes into the audit log, in the same commit.
 
     Raises (all methods that write): `BadRequest` for impossible values, `Conflict` for what exists already or is
     still needed, `NotFound` for what is not there.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, audit: Audit | None = None) -> None:
         self._store = store
+        self._audit = audit or Audit(store)
 
     def add_organisation(self, organisation: Organisation) -> None:
         """Add a member."""
         self._check_organisation(organisation)
-        self._write("organisation", organisation.name, organisation, expect=0)
+        self._write("organisation", organisation.name, organisation, expect=0, action="organisation.add")
 
     def change_organisation(self, organisation: Organisation) -> None:
         """Replace what is kept of a member."""
         version = self._version("organisation", organisation.name)
         self._check_organisation(organisation)
-        self._write("organisation", organisation.name, organisation, expect=version)
+        self._write("organisation", organisation.name, organisation, expect=version, action="organisation.change")
 
     def remove_organisation(self, name: str) -> None:
         """Remove a member that has no users any more."""
         version = self._version("organisation", name)
         if any(user.organisation == name for user in self.users()):
             raise Conflict(f"organisation {name} still has users: remove them first")
-        self._store.commit(Batch(documents=[DocumentWrite("organisation", name, None, expect=version)]))
+        gone = Batch(documents=[DocumentWrite("organisation", name, None, expect=version)])
+        self._audit.record("organisation.remove", name, batch=gone)
 
     def organisation(self, name: str) -> Organisation | None:
         """Return one member."""
@@ -128,14 +131,14 @@ class Accounts:
         """Add an account, with a password or (None) for tokens only."""
         user = User(name, organisation, role, None if password is None else _hash(password))
         self._check_user(user)
-        self._write("user", name, user, expect=0)
+        self._write("user", name, user, expect=0, action="user.add")
         return user
 
     def change_user(self, user: User) -> None:
         """Replace role, organisation or state of an account; what was signed in with is checked anew at once."""
         version = self._version("user", user.name)
         self._check_user(user)
-        self._write("user", user.name, user, expect=version)
+        self._write("user", user.name, user, expect=version, action="user.change")
 
     def set_password(self, name: str, password: str) -> None:
         """Give an account a new password; the old one stops working at once."""
@@ -143,13 +146,15 @@ class Accounts:
         if found is None:
             raise NotFound(f"there is no user {name}")
         user, version = found
-        self._write("user", name, replace(user, password_hash=_hash(password)), expect=version)
+        changed = replace(user, password_hash=_hash(password))
+        self._write("user", name, changed, expect=version, action="user.password")
 
     def remove_user(self, name: str) -> None:
         """Remove an account and its tokens."""
         version = self._version("user", name)
         gone = [DocumentWrite("token", token.id, None) for token in self.tokens() if token.user == name]
-        self._store.commit(Batch(documents=[DocumentWrite("user", name, None, expect=version), *gone]))
+        batch = Batch(documents=[DocumentWrite("user", name, None, expect=version), *gone])
+        self._audit.record("user.remove", name, details={"tokens": len(gone)}, batch=batch)
 
     def user(self, name: str) -> tuple[User, int] | None:
         """Return one account and the version of its document."""
@@ -170,7 +175,7 @@ class Accounts:
         public = base64.b32encode(secrets.token_bytes(10)).decode().lower()
         text = f"{TOKEN_MARK}_{public}_{secrets.token_urlsafe(32)}"
         token = Token(public, user, token_digest(text), note, tuple(rights), expires)
-        self._write("token", token.id, token, expect=0)
+        self._write("token", token.id, token, expect=0, action="token.add")
         return token, text
 
     def token(self, id: str) -> tuple[Token, int] | None:
@@ -184,14 +189,21 @@ class Accounts:
 
     def remove_token(self, id: str) -> None:
         """Revoke a token; the next request with it is refused."""
-        version = self._version("token", id)
-        self._store.commit(Batch(documents=[DocumentWrite("token", id, None, expect=version)]))
+        found = self.token(id)
+        if found is None:
+            raise NotFound(f"there is no token {id}")
+        token, version = found
+        gone = Batch(documents=[DocumentWrite("token", id, None, expect=version)])
+        self._audit.record("token.revoke", id, details={"user": token.user}, batch=gone)
 
     def note_use(self, token: Token, version: int) -> None:
         """Keep the day of a token's last use: at most one write a day and token."""
         today = times.day_of(times.now())
         if token.last_used != today:
-            self._write("token", token.id, replace(token, last_used=today), expect=version)
+            used = DocumentWrite(
+                "token", token.id, msgspec.json.encode(replace(token, last_used=today)), expect=version
+            )
+            self._store.commit(Batch(documents=[used]))
 
     def _check_organisation(self, organisation: Organisation) -> None:
         if not _ORGANISATION_NAME.fullmatch(organisation.name):
@@ -229,8 +241,21 @@ class Accounts:
                 yield msgspec.json.decode(document.value, type=of)
             after = page[-1].key
 
-    def _write(self, kind: str, key: str, value: Organisation | User | Token, *, expect: int) -> None:
-        self._store.commit(Batch(documents=[DocumentWrite(kind, key, msgspec.json.encode(value), expect=expect)]))
+    def _write(self, kind: str, key: str, value: Organisation | User | Token, *, expect: int, action: str) -> None:
+        write = DocumentWrite(kind, key, msgspec.json.encode(value), expect=expect)
+        self._audit.record(action, key, details=_told(value), batch=Batch(documents=[write]))
+
+
+def _told(value: Organisation | User | Token) -> dict[str, object]:
+    """Return what the audit log tells of a change: never a hash or a digest."""
+    match value:
+        case Organisation():
+            return {"kind": value.kind, "groups": ",".join(value.groups)}
+        case User():
+            return {"organisation": value.organisation, "role": value.role, "disabled": value.disabled}
+        case Token():
+            expires = times.format_timestamp(value.expires) if value.expires else "never"
+            return {"user": value.user, "rights": ",".join(value.rights), "expires": expires}
 
 
 def token_digest(text: str) -> str:
