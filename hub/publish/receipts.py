@@ -25,7 +25,7 @@ _POLLED = "polled"
 _CONSENT = "consent"
 _NOTED_EVERY = times.HOUR
 _MOST_REMEMBERED = 100_000
-_TRIES = 3
+_TRIES = 5
 _FEW = 3
 """A sector with fewer members would name them."""
 

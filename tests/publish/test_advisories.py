@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from hub.app import Hub
@@ -51,6 +53,19 @@ def test_looking_again_from_the_beginning_changes_nothing(hub: Hub) -> None:
     desk(hub).handed_in(hub.collections["inbox"], [bad["id"]])
     work(hub)
     assert (hub.store.head(), list(desk(hub).book)) == before
+
+
+def test_many_at_once_publish_each_advisory_once(hub: Hub) -> None:
+    made = [(one, report(one)) for one in (indicator() for _ in range(12))]
+    for pair in made:
+        post(hub, "lea", *pair)
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(work, hub) for _ in range(4)]:
+            done.result()
+    kept = list(desk(hub).book)
+    assert {one.id for one in kept} == {advisory["id"] for _, advisory in made}
+    assert {(one.state, len(one.history)) for one in kept} == {("published", 1)}
+    assert len(seen_by(hub, "ben")) == 24
 
 
 @pytest.mark.parametrize(

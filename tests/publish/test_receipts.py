@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -54,6 +55,19 @@ def test_the_first_time_counts_whatever_comes_later_and_from_whichever_process(h
     serve(hub, "wes", advisory)
     serve(hub, "wes", advisory, pulls=Pulls(hub.store))
     assert pulled(hub.publication.status(advisory["id"]))["water"] == first
+
+
+def test_no_pull_is_lost_among_threads_and_processes(hub: Hub) -> None:
+    advisories = [published(hub) for _ in range(5)]
+    processes = [Pulls(hub.store) for _ in range(3)]
+    with ThreadPoolExecutor(6) as pool:
+        for done in [
+            pool.submit(serve, hub, user, *advisories, pulls=pulls)
+            for user in ("wes", "pat", "ben", "sam")
+            for pulls in processes
+        ]:
+            done.result()
+    assert [hub.publication.status(one["id"]).pulled for one in advisories] == [4] * 5
 
 
 def test_another_version_is_not_this_one(hub: Hub) -> None:
