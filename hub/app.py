@@ -290,7 +290,7 @@ def open_hub(settings: Settings, *, create: bool = False) -> Hub:
     feeds = load_feeds(_folders("feeds", "sources", settings.feeds))
     collections = Collections.load(_folders("feeds", "collections", settings.feeds))
     rules = [SHIPPED / "rules", *([settings.rules] if settings.rules else [])]
-    warning_lists = WarningLists.load(SHIPPED / "rules", settings.assets, cache=settings.data / "cache")
+    warning_lists = WarningLists.load(SHIPPED / "rules", settings.assets, cache=settings.cache or settings.data / "cache")
     store = SqliteStore(path, patience=settings.store_patience)
     try:
         gate = Gate(store, warning_lists, home=settings.organisation)

@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
 
     data: Path = Field(Path("data"), description="Folder that holds everything the hub keeps.")
+    cache: Path | None = Field(
+        None, description="Folder for what can be made again (warning lists' index); default: cache in the data folder."
+    )
     store: str = Field("", description="Where the store is: sqlite:///path; empty is hub.db in the data folder.")
     store_patience: float = Field(30.0, ge=0.1, le=600, description="Seconds to wait for a store that is locked.")
     host: str = Field("127.0.0.1", description="Address to listen on.")

@@ -22,6 +22,7 @@ START_SECONDS = 120
 
 def environment(**settings: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("THREATHUB_")}
+    kept["THREATHUB_CACHE"] = str(ROOT / ".pytest_cache" / "threathub")  # built once for all hubs of all runs
     return kept | {f"THREATHUB_{name.upper()}": value for name, value in settings.items()}
 
 
