@@ -17,6 +17,7 @@ from connectors.runner import FeedRecord, FeedStatus, Progress, run
 from connectors.sensors import formats
 from connectors.sensors.declaration import Sensor, sensors
 from hub.access.accounts import Accounts
+from hub.access.audit import Audit, person
 from hub.access.principal import Principal
 from hub.access.signin import SignIn
 from hub.admission.gate import Gate, Origin, Receipt
@@ -86,6 +87,7 @@ class Hub:
 
     settings: Settings
     store: Store
+    audit: Audit
     accounts: Accounts
     collections: Collections
     warning_lists: WarningLists
@@ -226,7 +228,7 @@ class Hub:
             public_url=settings.public_url,
         )
         probes = Probes(self.store, settings.title, self.feed_failures)
-        signin = SignIn(self.accounts)
+        signin = SignIn(self.accounts, self.audit)
         return taxii_application(
             front, self.collections, self.store, self.gate, signin, probes, publication=self.publication
         )
@@ -290,7 +292,9 @@ def open_hub(settings: Settings, *, create: bool = False) -> Hub:
     feeds = load_feeds(_folders("feeds", "sources", settings.feeds))
     collections = Collections.load(_folders("feeds", "collections", settings.feeds))
     rules = [SHIPPED / "rules", *([settings.rules] if settings.rules else [])]
-    warning_lists = WarningLists.load(SHIPPED / "rules", settings.assets, cache=settings.cache or settings.data / "cache")
+    warning_lists = WarningLists.load(
+        SHIPPED / "rules", settings.assets, cache=settings.cache or settings.data / "cache"
+    )
     store = SqliteStore(path, patience=settings.store_patience)
     try:
         gate = Gate(store, warning_lists, home=settings.organisation)
@@ -307,10 +311,12 @@ def open_hub(settings: Settings, *, create: bool = False) -> Hub:
     except HubError:
         store.close()
         raise
-    accounts = Accounts(store)
+    audit = Audit(store, person())
+    accounts = Accounts(store, audit)
     return Hub(
         settings,
         store,
+        audit,
         accounts,
         collections,
         warning_lists,
@@ -353,6 +359,11 @@ def check_declarations(settings: Settings) -> dict[str, int]:
     feeds = load_feeds(_folders("feeds", "sources", settings.feeds))
     collections = Collections.load(_folders("feeds", "collections", settings.feeds))
     return {"feeds": len(feeds), "collections": len(list(collections)), "sensors": len(declared_sensors(settings))}
+
+
+def _own(settings: Settings) -> dict[str, object]:
+    """Return the settings that are not the defaults, without secrets, for the audit log."""
+    return settings.model_dump(mode="json", exclude_defaults=True, exclude={"feed_secrets"})
 
 
 def _folders(kind: str, part: str, own: Path | None) -> list[Path]:
@@ -400,7 +411,9 @@ def serve_hub(settings: Settings) -> None:
         NoSuchFile: there is no hub in the data folder, or a TLS file cannot be read.
     """
     export_settings(settings)
-    open_hub(settings).close()
+    hub = open_hub(settings)
+    hub.audit.record("serve", f"{settings.host}:{settings.port}", details=_own(settings))
+    hub.close()
     serve(
         "hub.app:web_application",
         host=settings.host,

@@ -11,7 +11,9 @@ What is done by one store commit is audited in that very commit (`Audit.record` 
 
 from __future__ import annotations
 
+import getpass
 import hashlib
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -200,6 +202,14 @@ class Audit:
         while page := self.store.documents(_KIND, after=after, limit=_PORTION):
             yield from page
             after = page[-1].key
+
+
+def person() -> str:
+    """Return who sits at the command line, as entries name him; root's host decides what that name is worth."""
+    try:
+        return f"local:{getpass.getuser()}"
+    except (OSError, KeyError):  # in a container the user often has no name
+        return f"local:{os.getuid()}"
 
 
 def _with(batch: Batch, more: tuple[DocumentWrite, ...]) -> Batch:

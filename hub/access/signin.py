@@ -20,6 +20,7 @@ import time
 from typing import NoReturn
 
 from hub.access.accounts import DUMMY_HASH, LONGEST_PASSWORD, TOKEN_MARK, Accounts, User, password_fits, token_digest
+from hub.access.audit import Audit
 from hub.access.principal import ALL_RIGHTS, Principal, Right
 from hub.errors import Conflict, NotFound, NotSignedIn, StoreFull, StoreUnavailable
 from hub.model import times
@@ -28,7 +29,11 @@ from hub.model.audience import Reader
 REMEMBERED = 300.0
 """Seconds that a checked password is remembered."""
 
+TOLD = 600.0
+"""Seconds in which one address leaves one entry in the audit log at most, however often it fails to sign in."""
+
 _MOST_REMEMBERED = 10_000
+_MOST_TOLD = 100
 _TOKEN = re.compile(rf"{TOKEN_MARK}_([a-z2-7]{{16}})_[A-Za-z0-9_-]{{43}}", re.ASCII)
 _NO_DIGEST = "0" * 64
 _CITY_READERS = ("analyst", "administrator")
@@ -37,19 +42,43 @@ _CITY_READERS = ("analyst", "administrator")
 class SignIn:
     """Checks credentials against the accounts; one for each process, used from all its threads."""
 
-    def __init__(self, accounts: Accounts) -> None:
+    def __init__(self, accounts: Accounts, audit: Audit | None = None) -> None:
         self._accounts = accounts
+        self._audit = audit
+        self._told: dict[str, float] = {}
         self._key = secrets.token_bytes(32)
         self._remembered: dict[bytes, tuple[int, bool, float]] = {}
         # argon2 takes 19 MiB and a core: a flood of wrong passwords must not take them all.
         self._hashing = threading.BoundedSemaphore(2)
 
-    def principal(self, authorization: str | None) -> Principal:
-        """Return who sent this ``Authorization`` header.
+    def principal(self, authorization: str | None, where: str = "") -> Principal:
+        """Return who sent this ``Authorization`` header from the network address ``where``.
 
         Raises:
             NotSignedIn: no credentials, or wrong ones; the message does not say which part was wrong.
         """
+        try:
+            return self._principal(authorization)
+        except NotSignedIn:
+            if authorization:
+                self._tell(where)
+            raise
+
+    def _tell(self, where: str) -> None:
+        """Note a failure in the audit log, coarsely: a flood of them must not fill it.
+
+        The name is not told: people type passwords there; and if only names that exist cost a write, its duration
+        would tell them apart.
+        """
+        moment = time.monotonic()
+        self._told = {address: until for address, until in self._told.items() if until > moment}
+        if self._audit is None or where in self._told or len(self._told) >= _MOST_TOLD:
+            return
+        self._told[where] = moment + TOLD
+        with contextlib.suppress(StoreUnavailable, StoreFull):
+            self._audit.record("signin", who="unknown", where=where or "unknown", result=NotSignedIn.code)
+
+    def _principal(self, authorization: str | None) -> Principal:
         if not authorization:
             raise NotSignedIn("sign in with Basic (user and password or token) or Bearer (token)")
         scheme, _, rest = authorization.strip().partition(" ")

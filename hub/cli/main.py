@@ -7,9 +7,10 @@ import sys
 
 import structlog
 import typer
+from typer.models import CommandInfo
 
 from hub import __version__
-from hub.cli import accounts, advisory, config, data, export, feeds, find, quarantine, rules, serve, upkeep
+from hub.cli import accounts, advisory, audit, config, data, export, feeds, find, quarantine, rules, serve, upkeep
 from hub.cli.output import print_error
 from hub.errors import HubError, InternalError
 from hub.ops.logs import configure_logs
@@ -21,8 +22,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+def _audit(group: str, command: CommandInfo) -> None:
+    assert command.callback is not None
+    name = group + (command.name or command.callback.__name__)
+    if name in audit.AUDITED:
+        command.callback = audit.audited(name, command.callback)
+
+
 for module in (serve, data, find, export, upkeep):
     for command in module.commands.registered_commands:
+        _audit("", command)
         app.registered_commands.append(command)
 for name, group in (
     ("feed", feeds.commands),
@@ -33,8 +44,11 @@ for name, group in (
     ("collection", accounts.collections),
     ("rule", rules.commands),
     ("quarantine", quarantine.commands),
+    ("audit", audit.commands),
     ("config", config.commands),
 ):
+    for command in group.registered_commands:
+        _audit(f"{name} ", command)
     app.add_typer(group, name=name)
 
 

@@ -14,6 +14,7 @@ import structlog
 from flask import request
 from medallion.backends.base import Backend
 
+from hub.access.audit import Audit
 from hub.admission.gate import Gate, Origin, Result
 from hub.errors import HubError, NotAllowed, NotFound
 from hub.model import times
@@ -49,6 +50,7 @@ class HubBackend(Backend):  # type: ignore[misc]
         self._publication = publication
         self.collections = collections
         self._store = store
+        self._audit = Audit(store)
         self._gate = gate
         self._cursors = Cursors(store)
         self._statuses = Statuses(store)
@@ -162,6 +164,8 @@ class HubBackend(Backend):  # type: ignore[misc]
         for start in range(0, len(items), _PORTION):
             results += self._gate.admit(items[start : start + _PORTION], origin).results
         status = self._statuses.add(principal.user, api_root, begun, results)
+        counts = {name: status[name] for name in ("total_count", "success_count", "failure_count")}
+        self._tell("objects.post", collection.key, {"status": status["id"], **counts})
         self._publish(collection, results)
         return status
 
@@ -192,8 +196,15 @@ class HubBackend(Backend):  # type: ignore[misc]
         leaves = asked.named.published and any(one.version == latest.version for one in gone)
         if self._publication is not None and leaves:
             self._publication.retraction.retract(asked.named.key, [object_id])
+            self._tell("objects.retract", asked.named.key, {"id": object_id})
         else:
-            self._store.commit(Batch(withdrawals=gone))
+            told = {"id": object_id, "versions": len(gone)}
+            self._tell("objects.delete", asked.named.key, told, Batch(withdrawals=gone))
+
+    def _tell(self, action: str, target: str, details: dict[str, object], batch: Batch | None = None) -> None:
+        """Add what an account did to the audit log, in one commit with it when that is given as a batch."""
+        user, where = _asked().principal.user, request.environ.get("REMOTE_ADDR", "")
+        self._audit.record(action, target, who=user, where=where or "unknown", details=details, batch=batch)
 
     def _note(self, asked: Asked, joined: bytes = b"") -> None:
         """Note what an answer tells of its reader: his poller is alive, and which advisories he gets."""

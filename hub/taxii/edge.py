@@ -80,7 +80,7 @@ class Edge:
         return error_answer(found, error_id=error_id, allow=address.route.allow if address else "")
 
     def _answer(self, environ: WSGIEnvironment, address: Address | None) -> Answer:
-        principal = self._signin.principal(environ.pop("HTTP_AUTHORIZATION", None))
+        principal = self._signin.principal(environ.pop("HTTP_AUTHORIZATION", None), environ.get("REMOTE_ADDR", ""))
         if address is None or not self._exists(address):
             raise NotFound("there is no such TAXII address or API root")
         method = environ["REQUEST_METHOD"]

@@ -1,0 +1,28 @@
+"""What is written over TAXII is in the audit log, with who and from where; what is read is not."""
+
+from __future__ import annotations
+
+from hub.access.audit import Audit, Wanted
+from hub.store.sqlite.engine import SqliteStore
+from tests.taxii.served import Box, indicator
+
+
+def test_posts_deletes_and_failed_sign_ins_are_told(box: Box) -> None:
+    one = indicator()
+    status = box.post(one, {"type": "indicator"})
+    assert box.hub.call("DELETE", f"{box.path}objects/{one['id']}/").status == 200
+    box.get()
+    assert box.hub.call("GET", box.path, None, headers={"Authorization": "Bearer wrong"}).status == 401
+    store = SqliteStore(box.hub.data / "hub.db")
+    audit = Audit(store)
+    deleted, posted = audit.newest(Wanted(target=box.name))
+    assert (posted.action, posted.who, posted.where, posted.result) == ("objects.post", "leo", "127.0.0.1", "done")
+    counts = {"total_count": "2", "success_count": "1", "failure_count": "1"}
+    assert posted.details == {"status": status["id"], **counts}
+    assert (deleted.action, deleted.who, deleted.details) == (
+        "objects.delete",
+        "leo",
+        {"id": one["id"], "versions": "1"},
+    )
+    audit.verify()
+    store.close()
