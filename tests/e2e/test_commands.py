@@ -154,18 +154,18 @@ def test_the_commands_of_the_manual_work(demo, tmp_path: Path) -> None:
     copy = tmp_path / "data"
     assert threathub("restore", _backup(demo.data, tmp_path), data=copy).returncode == 0
     (copy / "threathub.toml").write_text((demo.data / "threathub.toml").read_text())
+    (tmp_path / "demo").symlink_to(ROOT / "demo")
     for page, line in lines:
         words = shlex.split(line)[1:]
         if words[0] in FOREVER:
             continue
-        words = [{"data": str(copy), "hub-data": str(tmp_path / "hub-data")}.get(word, word) for word in words]
-        words = [str(tmp_path / word) if word == "hub-backup.db" else word for word in words]
+        words = [str(copy) if word == "data" else word for word in words]
         if "--data" not in words:
             words += ["--data", str(copy)]
         if words[:2] == ["feed", "run"] or PLACEHOLDERS.intersection(words):
             continue  # it would fetch, or stands for something of the reader's own
         done = subprocess.run(
-            command(*words), capture_output=True, text=True, timeout=60, cwd=ROOT, env=environment(), check=False
+            command(*words), capture_output=True, text=True, timeout=60, cwd=tmp_path, env=environment(), check=False
         )
         assert done.returncode == 0, (page, line, done.stderr)
 
