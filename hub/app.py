@@ -8,8 +8,6 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import structlog
-
 from connectors.contract import Item
 from connectors.feeds import Feed, load_feeds
 from connectors.http import Http
@@ -20,7 +18,7 @@ from hub.access.accounts import Accounts
 from hub.access.audit import Audit, person
 from hub.access.principal import Principal
 from hub.access.signin import SignIn
-from hub.admission.gate import Gate, Origin, Receipt
+from hub.admission.gate import Gate, Receipt
 from hub.admission.quarantine import Quarantine
 from hub.admission.warninglists import WarningLists
 from hub.correlate.city import City
@@ -28,6 +26,7 @@ from hub.correlate.engine import Correlation
 from hub.correlate.ingest import EventReceipt
 from hub.correlate.matching import Hit
 from hub.errors import HubError, NoSuchFile, NotFound
+from hub.feeding import FeedRecords, ImportOnce, feed_origin, report, report_bug
 from hub.model import times
 from hub.model.ids import derived_id
 from hub.ops.logs import configure_logs
@@ -38,7 +37,7 @@ from hub.ops.worker import Job, run_jobs
 from hub.publish.collections import Collections
 from hub.publish.publication import Publication, publication_of
 from hub.settings import Settings, export_settings, load_settings
-from hub.store.ports import Batch, DocumentWrite, Store
+from hub.store.ports import Store
 from hub.store.sqlite.engine import SqliteStore
 
 if TYPE_CHECKING:
@@ -46,39 +45,6 @@ if TYPE_CHECKING:
 
 SHIPPED = Path(__file__).resolve().parents[1]
 """Where the declarations that come with the hub lie: ``feeds/`` and ``rules/``."""
-
-_FEED = "feed"
-_FEED_SWITCH = "feed-switch"
-
-
-class FeedRecords:
-    """The feeds' records, one control document each, and the administrator's switches."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def load(self, feed: str) -> FeedRecord:
-        """Return the record of a feed, an empty one if it never ran."""
-        document = self._store.document(_FEED, feed)
-        return FeedRecord() if document is None else FeedRecord.model_validate_json(document.value)
-
-    def save(self, feed: str, record: FeedRecord) -> None:
-        """Replace the record of a feed."""
-        self._store.commit(Batch(documents=[self.write(feed, record)]))
-
-    def write(self, feed: str, record: FeedRecord) -> DocumentWrite:
-        """Return the write that saves a record, to go into the commit of the feed's items."""
-        return DocumentWrite(_FEED, feed, record.model_dump_json().encode())
-
-    def enabled(self, feed: Feed) -> bool:
-        """Say whether a feed is fetched: the administrator's switch, else the declaration."""
-        switch = self._store.document(_FEED_SWITCH, feed.name)
-        return feed.enabled if switch is None else switch.value == b"on"
-
-    def switch(self, feed: Feed, on: bool) -> None:
-        """Turn a feed on or off."""
-        write = DocumentWrite(_FEED_SWITCH, feed.name, b"on" if on else b"off")
-        self._store.commit(Batch(documents=[write]))
 
 
 @dataclass(frozen=True)
@@ -121,7 +87,7 @@ class Hub:
             secrets = {name: secret.get_secret_value() for name, secret in self.settings.feed_secrets.items()}
         connector, _ = feed.parts()
         http = Http(feed.allow_networks, feed.certificate_authorities, secrets=secrets.__getitem__)
-        return run(feed, connector, self, self.records, http, times.now, progress, _report)
+        return run(feed, connector, self, self.records, http, times.now, progress, report)
 
     def admit(self, items: Sequence[Item], feed: Feed, record: FeedRecord) -> Receipt:
         """Take a feed's items through the gate, with its record in the same commit (`connectors.runner.Intake`)."""
@@ -149,8 +115,8 @@ class Hub:
         settings = {name: value for name, value in feed.settings.items() if name not in ("url", "path", "pattern")}
         feed = feed.model_copy(update={"settings": {**settings, "path": str(path.resolve())}})
         connector, _ = feed.parts()
-        once = _Once(self.gate)
-        return run(feed, connector, once, once, Http(), times.now, progress, _report_bug)
+        once = ImportOnce(self.gate)
+        return run(feed, connector, once, once, Http(), times.now, progress, report_bug)
 
     def ingest_log(self, path: Path, sensor: str, progress: Callable[[int], None] = lambda _: None) -> EventReceipt:
         """Read a log of a declared sensor into the ledger, from where an earlier reading of it ended.
@@ -240,37 +206,6 @@ class Hub:
             for name, feed in self.feeds.items()
             if self.records.enabled(feed)
         }
-
-
-class _Once:
-    """Takes an import in and keeps no record of it (`connectors.runner.Intake`, `FeedState`)."""
-
-    def __init__(self, gate: Gate) -> None:
-        self._gate = gate
-
-    def admit(self, items: Sequence[Item], feed: Feed, record: FeedRecord) -> Receipt:  # noqa: ARG002
-        return self._gate.admit(items, feed_origin(feed))
-
-    def load(self, feed: str) -> FeedRecord:  # noqa: ARG002
-        return FeedRecord()
-
-    def save(self, feed: str, record: FeedRecord) -> None:
-        """Nothing is kept of an import by hand."""
-
-
-def feed_origin(feed: Feed) -> Origin:
-    """Return what admission must know of a feed."""
-    return Origin(
-        source=f"feed:{feed.name}",
-        organisation=feed.organisation,
-        collections=feed.collections,
-        marking=feed.marking,
-        groups=feed.groups,
-        trust=feed.trust,
-        created_by=feed.created_by,
-        keep_2_0=feed.keep_2_0,
-        redistribute=feed.redistribute,
-    )
 
 
 def open_hub(settings: Settings, *, create: bool = False) -> Hub:
@@ -369,19 +304,6 @@ def _own(settings: Settings) -> dict[str, object]:
 def _folders(kind: str, part: str, own: Path | None) -> list[Path]:
     shipped = [SHIPPED / kind / part]
     return [*shipped, own / part] if own is not None and (own / part).is_dir() else shipped
-
-
-def _report_bug(feed: str, fault: BaseException) -> None:
-    if not isinstance(fault, HubError):
-        _report(feed, fault)
-
-
-def _report(feed: str, fault: BaseException) -> None:
-    log = structlog.get_logger()
-    if isinstance(fault, HubError):
-        log.warning("feed failed", feed=feed, code=fault.code, reason=fault.message)
-    else:
-        log.error("feed failed", feed=feed, exc_info=fault)
 
 
 def web_application() -> WSGIApplication:
