@@ -226,28 +226,28 @@ def open_hub(settings: Settings, *, create: bool = False) -> Hub:
         raise NoSuchFile(f"there is no hub in {settings.data}: make one with `threathub init --data {settings.data}`")
     feeds = load_feeds(_folders("feeds", "sources", settings.feeds))
     collections = Collections.load(_folders("feeds", "collections", settings.feeds))
-    rules = [SHIPPED / "rules", *([settings.rules] if settings.rules else [])]
     warning_lists = WarningLists.load(
         SHIPPED / "rules", settings.assets, cache=settings.cache or settings.data / "cache"
     )
     store = SqliteStore(path, patience=settings.store_patience)
     try:
         gate = Gate(store, warning_lists, home=settings.organisation)
-        correlation = Correlation(
-            store,
-            gate,
-            warning_lists,
-            city_of(settings),
-            rules,
-            networks_known=settings.assets is not None,
-            trust={f"feed:{feed.name}": feed.trust for feed in feeds.values()},
-            interval=settings.sighting_minutes * times.MINUTE,
-        )
+        trust = {f"feed:{feed.name}": feed.trust for feed in feeds.values()}
+        correlation = _correlation(settings, store, gate, warning_lists, trust)
+        sensors_declared = declared_sensors(settings)
     except HubError:
         store.close()
         raise
     audit = Audit(store, person())
     accounts = Accounts(store, audit)
+    publication = publication_of(
+        store,
+        gate,
+        collections,
+        accounts,
+        trusted=frozenset(settings.trusted_organisations),
+        silence=settings.silent_hours * times.HOUR,
+    )
     return Hub(
         settings,
         store,
@@ -259,16 +259,24 @@ def open_hub(settings: Settings, *, create: bool = False) -> Hub:
         Quarantine(store),
         correlation,
         feeds,
-        declared_sensors(settings),
+        sensors_declared,
         FeedRecords(store),
-        publication_of(
-            store,
-            gate,
-            collections,
-            accounts,
-            trusted=frozenset(settings.trusted_organisations),
-            silence=settings.silent_hours * times.HOUR,
-        ),
+        publication,
+    )
+
+
+def _correlation(
+    settings: Settings, store: Store, gate: Gate, lists: WarningLists, trust: Mapping[str, int]
+) -> Correlation:
+    return Correlation(
+        store,
+        gate,
+        lists,
+        city_of(settings),
+        [SHIPPED / "rules", *([settings.rules] if settings.rules else [])],
+        networks_known=settings.assets is not None,
+        trust=trust,
+        interval=settings.sighting_minutes * times.MINUTE,
     )
 
 

@@ -6,9 +6,7 @@ a feed's cursor, are on disk together or not at all. One bad item costs its neig
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -24,6 +22,7 @@ from hub.admission.rules import check_rules
 from hub.admission.schema import check_identity, check_schema
 from hub.admission.strict_json import parse_object
 from hub.admission.warninglists import WarningLists
+from hub.collector import no_collection
 from hub.errors import Refused
 from hub.model import times
 from hub.model.items import BadItem, IndicatorItem, StixItem
@@ -101,7 +100,7 @@ class Gate:
             Conflict: a document's expectation failed; nothing was stored.
             StoreUnavailable, StoreFull: nothing was stored; call again.
         """
-        with _no_collection():
+        with no_collection():
             return _receipt(self._admit(_Slice(origin, items, [None] * len(items)), documents))
 
     def _admit(self, work: _Slice, documents: Sequence[DocumentWrite]) -> list[Result]:
@@ -311,15 +310,3 @@ def _receipt(results: list[Result]) -> Receipt:
     for result in results:
         counts[result.outcome] += 1
     return Receipt(tuple(results), len(results), **counts)
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Parsing a thousand objects makes no cycles; collecting in between costs several times the parsing."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

@@ -11,7 +11,6 @@ commits loses a hit.
 
 from __future__ import annotations
 
-import gc
 import gzip
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,6 +25,7 @@ from typing import BinaryIO, Final, Protocol, cast
 import msgspec
 
 from hub.admission.quarantine import quarantine_write
+from hub.collector import no_collection
 from hub.correlate.city import Sensor
 from hub.correlate.index import MatchIndex
 from hub.correlate.logfile import LogFile
@@ -202,7 +202,7 @@ class EventIngest:
             fault: Exception | None = None
             while fault is None:
                 part = _Slice(self._rules.watch(sensor))
-                with _no_collection():
+                with no_collection():
                     try:
                         part.add(islice(items, self._slice_size))
                     except _BROKEN as broken:
@@ -307,18 +307,6 @@ class _Seen:
     hits: int = 0
     touched: set[tuple[str, int]] = field(default_factory=set)
     indicators: set[str] = field(default_factory=set)
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Counting makes no cycles; looking for them among thousands of samples costs as much as reading the log."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 @contextmanager
