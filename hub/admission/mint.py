@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -52,35 +52,21 @@ def mint(
     A value that is seen again gets a new version only when less than half of its life is left, so that a list that
     is read every hour does not make every value new every hour.
     """
-    start = item.seen if item.seen is not None else now
-    until = item.valid_until if item.valid_until is not None else max(start, now) + LIFE
-    if until <= start:
-        until = start + DAY
-    created = start
-    if before is not None:
-        if before.get("revoked", False):
-            return None  # taken back by its owner: that the list still has it does not bring it back
-        known_until = parse_timestamp(before["valid_until"]) if "valid_until" in before else 0
-        life = until - parse_timestamp(before["valid_from"])
-        if until - known_until < min(max(life, DAY), LIFE) // 2:
-            return None
-        created = parse_timestamp(before["created"])
-        start = min(start, parse_timestamp(before["valid_from"]))
-        modified = max(now, parse_timestamp(before["modified"]) + 1000)
-    else:
-        modified = created
+    times = _times_of(item, before, now)
+    if times is None:
+        return None
     document: dict[str, Any] = {
         "type": "indicator",
         "spec_version": "2.1",
         "id": indicator_id(source, observable),
-        "created": format_timestamp(created, 3),
-        "modified": format_timestamp(modified, 3),
+        "created": format_timestamp(times.created, 3),
+        "modified": format_timestamp(times.modified, 3),
         "name": observable.value[: _MOST["name"]],
         "indicator_types": [item.kind],
         "pattern": pattern_for(observable),
         "pattern_type": "stix",
-        "valid_from": format_timestamp(start, 3),
-        "valid_until": format_timestamp(until, 3),
+        "valid_from": format_timestamp(times.start, 3),
+        "valid_until": format_timestamp(times.until, 3),
         "confidence": trust if item.confidence is None else item.confidence,
     }
     if created_by is not None:
@@ -96,3 +82,28 @@ def mint(
     if item.marking is not None:
         document["object_marking_refs"] = [MARKING_ID[item.marking]]
     return orjson.dumps(document)
+
+
+class _Times(NamedTuple):
+    created: int
+    modified: int
+    start: int
+    until: int
+
+
+def _times_of(item: IndicatorItem, before: dict[str, Any] | None, now: int) -> _Times | None:
+    """Return the times of the version to write, or None when the stored one will do."""
+    start = item.seen if item.seen is not None else now
+    until = item.valid_until if item.valid_until is not None else max(start, now) + LIFE
+    if until <= start:
+        until = start + DAY
+    if before is None:
+        return _Times(start, start, start, until)
+    if before.get("revoked", False):
+        return None  # taken back by its owner: that the list still has it does not bring it back
+    known_start = parse_timestamp(before["valid_from"])
+    known_until = parse_timestamp(before["valid_until"]) if "valid_until" in before else 0
+    if until - known_until < min(max(until - known_start, DAY), LIFE) // 2:
+        return None
+    modified = max(now, parse_timestamp(before["modified"]) + 1000)
+    return _Times(parse_timestamp(before["created"]), modified, min(start, known_start), until)
