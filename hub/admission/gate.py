@@ -6,7 +6,7 @@ a feed's cursor, are on disk together or not at all. One bad item costs its neig
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -29,11 +29,13 @@ from hub.model.items import BadItem, IndicatorItem, StixItem
 from hub.model.observables import NotObservable, Observable
 from hub.model.stix import SCO_TYPES
 from hub.model.upgrade import is_stix20, upgrade
-from hub.store.ports import HUB, Batch, Change, DocumentWrite, Draft, PageQuery, Store, Versions
+from hub.store.ports import HUB, UNVERSIONED, Batch, Change, DocumentWrite, Draft, PageQuery, Store, Versions
 
 __all__ = ["Gate", "Item", "Origin", "Receipt", "Result"]
 
 Item = StixItem | IndicatorItem | BadItem
+_Value = tuple[int, IndicatorItem, Observable]
+"""A value from a list, read: the item's number, the item, what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class Gate:
         self._store = store
         self._lists = warning_lists
         self._home = home
-        self._levels = Levels(store)
+        self._levels = Levels(store, home)
 
     def admit(self, items: Sequence[Item], origin: Origin, documents: Sequence[DocumentWrite] = ()) -> Receipt:
         """Take items in and commit them with the caller's documents; about a thousand a call.
@@ -140,7 +142,7 @@ class Gate:
 
     def _read(self, work: _Slice) -> None:
         """Turn items into candidates; refuse what cannot be read."""
-        values: dict[str, tuple[int, IndicatorItem, Observable]] = {}
+        values: dict[str, _Value] = {}
         for number, item in enumerate(work.items):
             try:
                 if isinstance(item, StixItem):
@@ -171,16 +173,15 @@ class Gate:
             found.append(Candidate(number, found[0].obj, body, as_written=True))
         return found
 
-    def _mint(self, work: _Slice, values: Mapping[str, tuple[int, IndicatorItem, Observable]]) -> None:
+    def _mint(self, work: _Slice, values: Mapping[str, _Value]) -> None:
         """Turn values into candidates: new indicators, or new versions of those that are there."""
-        known = self._store.get(HUB, values) if values else {}
         origin, moment_now = work.origin, times.now()
-        for id, (number, item, observable) in values.items():
-            before = known.get(id)
+        for id, (number, item, observable), before in self._places(values, origin):
             try:
                 made = mint(
                     item,
                     observable,
+                    id=id,
                     source=origin.source,
                     trust=origin.trust,
                     created_by=origin.created_by,
@@ -196,12 +197,32 @@ class Gate:
             except orjson.JSONEncodeError:
                 _refuse(work, number, Refused("bad-text", "a text of this value is not Unicode"))
 
+    def _places(self, values: Mapping[str, _Value], origin: Origin) -> Iterator[tuple[str, _Value, Change | None]]:
+        """Yield each value with its id and the version that is there.
+
+        Ids can be computed by anybody. Where another organisation has put an object of its own, revoked perhaps, the
+        value moves on to a next id, so that nobody keeps it out.
+        """
+        attempt = 0
+        while values:
+            found = self._store.get(HUB, values)
+            taken = []
+            for id, value in values.items():
+                before = found.get(id)
+                if before is None or before.audience.owner == origin.organisation:
+                    yield id, value, before
+                else:
+                    taken.append(value)
+            attempt += 1
+            values = {indicator_id(origin.source, value[2], attempt): value for value in taken}
+
     def _draft(self, work: _Slice) -> None:
         """Turn candidates into drafts, once everything that came along is known."""
         objects = [candidate.obj for candidate in work.candidates]
-        levels = self._levels.of(objects, (obj for obj in objects if obj["type"] == "marking-definition"))
-        versioned = [obj["id"] for obj in objects if "created" in obj]
-        owners = self._store.get(HUB, versioned) if versioned else {}
+        definitions = (obj for obj in objects if obj["type"] == "marking-definition")
+        levels = self._levels.of(objects, definitions, work.origin.organisation)
+        owned = [obj["id"] for obj in objects if _has_owner(obj)]
+        owners = self._store.get(HUB, owned) if owned else {}
         for candidate in work.candidates:
             try:
                 owner = self._owner(candidate, owners.get(candidate.obj["id"]), work.origin)
@@ -222,6 +243,8 @@ class Gate:
         if before is None or before.audience.owner == origin.organisation:
             return origin.organisation
         version, _ = candidate.version
+        if version == before.version == UNVERSIONED:
+            return origin.organisation  # a custom observable, like the others nobody's
         if version > (before.version or 0):
             maker = orjson.loads(before.body).get("created_by_ref")
             if maker is not None and maker == origin.created_by:
@@ -237,6 +260,11 @@ _NOT_YOURS = "only the organisation that made this object may send a newer versi
 _TWICE = "the same value stands in this list twice"
 _OTHER_ID = "the id is kept, but it is not the one that STIX 2.1 section 2.9 derives from the object"
 _FALSE_COPY = "this marking is well known and its definition is another one; references to it mean the known one"
+
+
+def _has_owner(obj: Mapping[str, Any]) -> bool:
+    """Say whether an object is somebody's; an SCO without a version states a fact, which everybody may state."""
+    return obj["type"] not in SCO_TYPES or "created" in obj or "modified" in obj
 
 
 def _checked(candidate: Candidate) -> Candidate:

@@ -22,30 +22,41 @@ _FIXED: dict[str, Level] = {
 
 
 class Levels:
-    """Levels of marking ids. Definitions never change once stored, so what was read is remembered."""
+    """Levels of marking ids. Definitions never change once stored, so what was read is remembered.
 
-    def __init__(self, store: Store) -> None:
+    Args:
+        store: where definitions are. home: the city's organisation.
+    """
+
+    def __init__(self, store: Store, home: str) -> None:
         self._store = store
-        self._stored: dict[str, Level] = {}
+        self._home = home
+        self._stored: dict[str, tuple[str, Level]] = {}
 
-    def of(self, objects: Iterable[Mapping[str, Any]], here: Iterable[Mapping[str, Any]]) -> dict[str, Level]:
-        """Return the level of every marking that the objects refer to.
+    def of(
+        self, objects: Iterable[Mapping[str, Any]], here: Iterable[Mapping[str, Any]], organisation: str
+    ) -> dict[str, Level]:
+        """Return the level of every marking that the objects of an organisation refer to.
 
-        A definition that is stored counts more than the copy that came along in ``here``, so that nobody loosens the
-        marking of another. A marking that nobody defined is ``TLP.UNKNOWN``, the tightest.
+        Of a definition that is stored and another that came along in ``here`` the tighter holds, so that nobody loosens
+        the marking of another by sending a definition before or after him. What another member defined does not count
+        alone; what the city or a feed defined does. A marking without a definition that counts is ``TLP.UNKNOWN``.
         """
         named = {id for obj in objects for id in markings_of(obj)}
         found: dict[str, Level] = {id: _FIXED[id] for id in named if id in _FIXED}
         wanted = named - found.keys() - self._stored.keys()
         if wanted:
             for id, change in self._store.get(HUB, wanted).items():
-                self._stored[id] = definition_level(orjson.loads(change.body))
+                maker = change.audience.owner if change.source.startswith("user:") else self._home
+                self._stored[id] = maker, definition_level(orjson.loads(change.body))
         came = {obj["id"]: obj for obj in here}
         for id in named - found.keys():
+            levels = [definition_level(came[id])] if id in came else []
             if id in self._stored:
-                found[id] = self._stored[id]
-            else:
-                found[id] = definition_level(came[id]) if id in came else (TLP.UNKNOWN, None)
+                maker, level = self._stored[id]
+                if levels or maker in (self._home, organisation):
+                    levels.append(level)
+            found[id] = tightest(levels) if levels else (TLP.UNKNOWN, None)
         return found
 
 

@@ -28,15 +28,16 @@ def read_value(item: IndicatorItem) -> Observable:
     return recognise(item.value, item.hint or None)
 
 
-def indicator_id(source: str, observable: Observable) -> str:
-    """Return the id of the indicator that a source has for a value."""
-    return derived_id("indicator", source, observable.key)
+def indicator_id(source: str, observable: Observable, attempt: int = 0) -> str:
+    """Return the id of the indicator that a source has for a value; ``attempt`` counts ids that others have taken."""
+    return derived_id("indicator", source, observable.key, *([str(attempt)] if attempt else ()))
 
 
 def mint(
     item: IndicatorItem,
     observable: Observable,
     *,
+    id: str,
     source: str,
     trust: int,
     created_by: str | None,
@@ -46,8 +47,9 @@ def mint(
     """Make the STIX 2.1 indicator of a list's value, or None when the stored version says it all.
 
     Args:
-        item: the value as the source gave it. observable: what it is. source: by account. trust: 0-100.
-        created_by: the source's identity. before: the stored version, parsed. now: microseconds UTC.
+        item: the value as the source gave it. observable: what it is. id: of the indicator.
+        source: by account. trust: 0-100. created_by: the source's identity.
+        before: the stored version, parsed. now: microseconds UTC.
 
     A value that is seen again gets a new version only when less than half of its life is left, so that a list that
     is read every hour does not make every value new every hour.
@@ -58,7 +60,7 @@ def mint(
     document: dict[str, Any] = {
         "type": "indicator",
         "spec_version": "2.1",
-        "id": indicator_id(source, observable),
+        "id": id,
         "created": format_timestamp(times.created, 3),
         "modified": format_timestamp(times.modified, 3),
         "name": observable.value[: _MOST["name"]],

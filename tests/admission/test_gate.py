@@ -93,6 +93,27 @@ class TestOriginator:
             assert PARTNER.organisation not in result.message
         assert parts.store.get(HUB, [obj["id"]])[obj["id"]].version_text == obj["modified"]
 
+    @pytest.mark.parametrize("said", [{}, {"spec_version": "2.1", "created": LATER, "modified": LATER}])
+    def test_nor_by_leaving_times_out(self, parts: Parts, said: dict[str, Any]) -> None:
+        thing = {"type": "x-thing", "id": "x-thing--f431f809-377b-45e0-aa1c-6a4751cae5ff"}
+        assert parts.one(thing | said).outcome == "stored"
+        forged = thing | {"modified": "2027-02-02T03:04:05.678Z"}
+        assert parts.one(forged, OTHER).reason == "not-originator"
+        assert len(parts.bodies()) == 1
+
+    def test_nor_by_giving_an_observable_a_version(self, parts: Parts) -> None:
+        obj = {"type": "domain-name", "spec_version": "2.1", "value": "evil.example"}
+        obj["id"] = sco_id(obj) or ""
+        parts.one(obj)
+        assert parts.one(obj | {"modified": LATER, "x_note": "harmless"}, OTHER).reason == "not-originator"
+
+    @pytest.mark.parametrize("kind", ["domain-name", "x-host"])
+    def test_observables_without_a_version_are_everybodys(self, parts: Parts, kind: str) -> None:
+        obj = {"type": kind, "id": f"{kind}--f431f809-377b-45e0-aa1c-6a4751cae5ff", "value": "evil.example"}
+        elsewhere = replace(OTHER, collections=("drop-box",))
+        assert parts.one(obj | {"x_score": 1}).outcome == "stored"
+        assert parts.one(obj | {"x_score": 2}, elsewhere).outcome == "stored"
+
     def test_a_colleague_does(self, parts: Parts) -> None:
         obj = indicator()
         parts.one(obj)
@@ -187,6 +208,24 @@ class TestAudience:
         receipt = parts.admit([item(loose), item(obj)], replace(OTHER, collections=("drop-box",)))
         assert [result.outcome for result in receipt.results] == ["merged", "stored"]
         assert parts.store.get(HUB, [obj["id"]])[obj["id"]].audience.tlp is TLP.RED
+
+    def test_nobody_loosens_a_definition_by_sending_it_first(self, parts: Parts) -> None:
+        red, clear = (
+            self.definition(extensions={TLP_EXTENSION: {"extension_type": "property-extension", "tlp_2_0": level}})
+            for level in ("red", "clear")
+        )
+        clear["id"] = red["id"]
+        parts.one(clear, replace(OTHER, collections=("drop-box",)))
+        with_it, without_it = (indicator(object_marking_refs=[red["id"]]) for _ in range(2))
+        parts.admit([item(red), item(with_it)])
+        assert parts.store.get(HUB, [with_it["id"]])[with_it["id"]].audience.tlp is TLP.RED
+        assert self.level(parts, without_it) is TLP.UNKNOWN
+
+    @pytest.mark.parametrize("origin", [Origin("feed:x", "other", ("feeds",)), Origin("user:anna", CITY, ("inbox",))])
+    def test_definitions_of_feeds_and_of_the_city_count_for_all(self, parts: Parts, origin: Origin) -> None:
+        statement = self.definition(definition_type="statement", definition={"statement": "Copyright"})
+        parts.one(statement, origin)
+        assert self.level(parts, indicator(object_marking_refs=[statement["id"]])) is TLP.GREEN
 
     def test_known_definitions_are_stored_and_false_copies_are_not(self, parts: Parts) -> None:
         assert parts.one(TLP2_OBJECTS[TLP.RED]).outcome == "stored"

@@ -8,14 +8,15 @@ import pytest
 import stix2
 
 from hub.admission.gate import Origin
-from hub.admission.mint import LIFE
+from hub.admission.mint import LIFE, indicator_id
 from hub.model import times
 from hub.model.audience import TLP
 from hub.model.items import IndicatorItem
 from hub.model.markings import MARKING_ID
+from hub.model.observables import canonical
 from hub.model.times import DAY, parse_timestamp
 from hub.store.ports import HUB
-from tests.admission.parts import Parts
+from tests.admission.parts import OTHER, Parts, indicator
 
 FEED = Origin(
     "feed:list",
@@ -94,6 +95,22 @@ def test_each_source_has_its_own(parts: Parts) -> None:
     said = IndicatorItem("evil.example", "x")
     other = replace(FEED, source="feed:other", organisation="other")
     assert parts.admit([said], FEED).results[0].id != parts.admit([said], other).results[0].id
+
+
+def test_nobody_keeps_a_value_out_by_taking_its_id(parts: Parts) -> None:
+    said = [IndicatorItem("evil.example", "x"), IndicatorItem("worse.example", "y")]
+    for attempt in range(2):
+        id = indicator_id(FEED.source, canonical("domain-name", "evil.example"), attempt)
+        parts.one(indicator(id=id, revoked=True, created_by_ref=FEED.created_by), OTHER)
+    for outcome in ("stored", "unchanged"):
+        receipt = parts.admit(said, FEED)
+        assert [result.outcome for result in receipt.results] == [outcome] * 2
+    made = latest(parts, receipt.results[0].id)
+    assert (made["pattern"], "revoked" in made) == ("[domain-name:value = 'evil.example']", False)
+    assert {key for _, key in parts.store.match_keys(0, 10)} == {
+        "domain-name:evil.example",
+        "domain-name:worse.example",
+    }
 
 
 def test_a_list_read_every_hour_makes_nothing_new_until_half_its_life_is_gone(parts: Parts, clock: list[int]) -> None:
