@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from connectors.contract import Item
@@ -25,14 +26,14 @@ from hub.correlate.city import City
 from hub.correlate.engine import Correlation
 from hub.correlate.ingest import EventReceipt
 from hub.correlate.matching import Hit
-from hub.errors import HubError, NoSuchFile, NotFound
+from hub.errors import BadSettings, HubError, NoSuchFile, NotFound
 from hub.feeding import FeedRecords, ImportOnce, feed_origin, report, report_bug
 from hub.model import times
 from hub.model.ids import derived_id
 from hub.ops.logs import configure_logs
 from hub.ops.probes import Probes
 from hub.ops.requests import with_request_ids
-from hub.ops.serving import serve, stop_on_signals
+from hub.ops.serving import check_front, serve, stop_on_signals
 from hub.ops.worker import Job, run_jobs
 from hub.publish.collections import Collections
 from hub.publish.publication import Publication, publication_of
@@ -94,7 +95,13 @@ class Hub:
         return self.gate.admit(items, feed_origin(feed), [self.records.write(feed.name, record)])
 
     def import_feed(self, path: Path, connector: str | None, collection: str) -> Feed:
-        """Return a feed for one import by hand: the city's own account, the connector by the file's name."""
+        """Return a feed for one import by hand: the city's own account, the connector by the file's name.
+
+        Raises:
+            NotFound: there is no such collection.
+        """
+        if collection not in {one.key for one in self.collections}:
+            raise NotFound(f"there is no collection {collection}; `threathub collection list` shows all")
         if connector is None:
             name = path.name.removesuffix(".gz")
             connector = "stix" if path.is_dir() or name.endswith((".json", ".stix", ".stix2")) else "delimited"
@@ -104,7 +111,7 @@ class Hub:
             title="Imported by hand",
             connector=connector,
             organisation=self.settings.organisation,
-            collections=(self.collections[collection].key,),
+            collections=(collection,),
             marking=self.settings.tlp,
             licence="as the file says",
             revised=date.today(),
@@ -215,13 +222,14 @@ def open_hub(settings: Settings, *, create: bool = False) -> Hub:
         settings: where it is and how it behaves. create: make the folder and the store if they are not there.
 
     Raises:
-        NoSuchFile: there is no hub in that folder (and ``create`` is off), or a declared file is missing.
+        NoSuchFile: there is no hub in that folder (and ``create`` is off), it cannot be made, or a declared file is
+            missing.
         BadSettings: a declaration is wrong.
         StoreUnavailable, StoreCorrupt, StoreVersion: the store cannot be used.
     """
     path = settings.store_path
     if create:
-        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(settings.data)
     elif not path.is_file():
         raise NoSuchFile(f"there is no hub in {settings.data}: make one with `threathub init --data {settings.data}`")
     feeds = load_feeds(_folders("feeds", "sources", settings.feeds))
@@ -273,7 +281,7 @@ def _correlation(
         gate,
         lists,
         city_of(settings),
-        [SHIPPED / "rules", *([settings.rules] if settings.rules else [])],
+        [SHIPPED / "rules", *([_there("rules", settings.rules)] if settings.rules else [])],
         networks_known=settings.assets is not None,
         trust=trust,
         interval=settings.sighting_minutes * times.MINUTE,
@@ -294,14 +302,22 @@ def declared_sensors(settings: Settings) -> dict[str, Sensor]:
 
 
 def check_declarations(settings: Settings) -> dict[str, int]:
-    """Read every declaration as a start would and count them.
+    """Read every declaration as a start would, over an empty store, and count them.
 
     Raises:
         BadSettings, NoSuchFile: the first that is wrong.
     """
-    feeds = load_feeds(_folders("feeds", "sources", settings.feeds))
-    collections = Collections.load(_folders("feeds", "collections", settings.feeds))
-    return {"feeds": len(feeds), "collections": len(list(collections)), "sensors": len(declared_sensors(settings))}
+    cache = settings.cache or settings.data / "cache"
+    with TemporaryDirectory() as folder:
+        trial = {"data": Path(folder), "store": "", "cache": cache if cache.is_dir() else None}
+        hub = open_hub(settings.model_copy(update=trial), create=True)
+        hub.close()
+    return {
+        "feeds": len(hub.feeds),
+        "collections": len(list(hub.collections)),
+        "sensors": len(hub.sensors),
+        "rules": len(hub.correlation.rules),
+    }
 
 
 def _own(settings: Settings) -> dict[str, object]:
@@ -311,7 +327,25 @@ def _own(settings: Settings) -> dict[str, object]:
 
 def _folders(kind: str, part: str, own: Path | None) -> list[Path]:
     shipped = [SHIPPED / kind / part]
-    return [*shipped, own / part] if own is not None and (own / part).is_dir() else shipped
+    return [*shipped, own / part] if own is not None and (_there(kind, own) / part).is_dir() else shipped
+
+
+def _there(setting: str, folder: Path) -> Path:
+    if not folder.is_dir():
+        raise BadSettings(f"setting {setting!r} names a folder that is not there: {folder.name}")
+    return folder
+
+
+def make_folder(data: Path) -> None:
+    """Make a data folder, for its owner only.
+
+    Raises:
+        NoSuchFile: it cannot be made there.
+    """
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise NoSuchFile(f"the folder {data} cannot be made: {error.strerror}; name another with --data") from None
 
 
 def web_application() -> WSGIApplication:
@@ -338,8 +372,11 @@ def serve_hub(settings: Settings) -> None:
 
     Raises:
         AddressInUse: the port is taken.
-        NoSuchFile: there is no hub in the data folder, or a TLS file cannot be read.
+        BadSettings: the TLS files cannot be used.
+        NoSuchFile: there is no hub in the data folder.
     """
+    tls = (settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
+    check_front(settings.host, settings.port, tls)
     export_settings(settings)
     hub = open_hub(settings)
     hub.audit.record("serve", f"{settings.host}:{settings.port}", details=_own(settings))
@@ -350,6 +387,6 @@ def serve_hub(settings: Settings) -> None:
         port=settings.port,
         processes=settings.processes,
         threads=settings.threads,
-        tls=(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None,
+        tls=tls,
         background=background_work if settings.worker else None,
     )

@@ -31,8 +31,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from connectors.feeds import Feed
 from hub.access.accounts import Organisation
 from hub.access.principal import Role
-from hub.app import SHIPPED, Hub, open_hub, serve_hub
-from hub.errors import InternalError, SourceUnreachable
+from hub.app import SHIPPED, Hub, make_folder, open_hub, serve_hub
+from hub.errors import InternalError, NoSuchFile, SourceUnreachable
+from hub.ops.serving import check_front
 from hub.settings import FILE_NAME, Settings, load_settings
 
 FOLDER = SHIPPED / "demo"
@@ -75,8 +76,12 @@ def run_demo(settings: Settings, json_file: Path | None) -> None:
 
     Raises:
         AddressInUse: the port is taken.
+        NoSuchFile: the folder of ``json_file`` is not there, or the data folder cannot be made.
     """
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    check_front("127.0.0.1", settings.port, None)
+    if json_file is not None and not json_file.parent.is_dir():
+        raise NoSuchFile(f"{json_file} cannot be written: there is no folder {json_file.parent}")
+    make_folder(settings.data)
     (settings.data / FILE_NAME).write_text(
         "# Written by threathub demo, so that other commands on this folder know the demo's city.\n"
         f"assets = {json.dumps(str(FOLDER / 'assets.toml'))}\nfeeds = {json.dumps(str(FOLDER / 'feeds'))}\n"
@@ -210,7 +215,11 @@ def _declared(name: str, connector: str, collection: str, settings: dict[str, An
 def _served(settings: Settings) -> Iterator[str]:
     """Serve a hub in a process of its own for the length of a ``with`` block; give its address."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("THREATHUB_")}
-    environment |= {"THREATHUB_WORKER": "false", "THREATHUB_ORGANISATION": settings.organisation}
+    environment |= {
+        "THREATHUB_WORKER": "false",
+        "THREATHUB_ORGANISATION": settings.organisation,
+        "THREATHUB_LOG_LEVEL": "warning",
+    }
     command = [sys.executable, "-m", "hub.cli", "serve", "--data", str(settings.data), "--port", str(settings.port)]
     process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)  # noqa: S603 - our own program
     try:

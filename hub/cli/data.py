@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from connectors.runner import Counts
-from hub.cli.feeds import progress_line, sentence
+from hub.cli.feeds import failure, progress_line, sentence
 from hub.cli.options import DataOption, JsonOption, opened
 from hub.cli.output import print_json, print_json_lines, print_table, print_text, second
-from hub.errors import InputError, NoSuchFile, NotThatFormat, SourceUnreachable
+from hub.errors import NoSuchFile
 from hub.model import times
 from hub.model.observables import Observable, defang
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from hub.correlate.matching import Hit
 
 commands = typer.Typer()
-
-_FAULTS: dict[str, type[InputError]] = {kind.code: kind for kind in (NotThatFormat, SourceUnreachable)}
 
 
 @commands.command()
@@ -66,7 +64,7 @@ def _ingest_objects(
         status = hub.import_path(path, feed, show)
     if status.consecutive_failures:
         kept = f" ({sentence(status.last_counts)})" if status.last_counts != Counts() else ""
-        raise _FAULTS.get(status.last_error_code, InputError)(f"{status.last_error}{kept}")
+        raise failure(status.last_error_code, f"{status.last_error}{kept}")
     return {"path": str(path), **status.last_counts.model_dump()}
 
 

@@ -13,7 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from connectors.runner import Counts, FeedStatus
 from hub.cli.options import DataOption, JsonOption, opened
 from hub.cli.output import cell, print_json, print_table, print_text, second
-from hub.errors import SourceUnreachable
+from hub.errors import HubError, InputError
 from hub.model import times
 
 commands = typer.Typer(help="Declared sources.", no_args_is_help=True)
@@ -61,7 +61,7 @@ def run_feed(
     if as_json:
         print_json({"feed": name, **_status(status)})
     if status.consecutive_failures:
-        raise SourceUnreachable(f"{name}: {status.last_error} [{status.last_error_code}]")
+        raise failure(status.last_error_code, f"{name}: {status.last_error}")
     if not as_json:
         print_text(f"{name}: {sentence(status.last_counts)}")
 
@@ -117,6 +117,16 @@ def show_status(data: DataOption = None, as_json: JsonOption = False) -> None:
         ),
         empty="No feed is on: threathub feed on NAME.",
     )
+
+
+def failure(code: str, message: str) -> HubError:
+    """Return the error that a run ended with, so that the exit status tells a full disk from a bad file."""
+    kinds: list[type[HubError]] = [HubError]
+    for kind in kinds:  # parents before children: a code that is handed down is the parent's
+        if kind.code == code:
+            return kind(message)
+        kinds += kind.__subclasses__()
+    return InputError(message)
 
 
 def sentence(counts: Counts) -> str:

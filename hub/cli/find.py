@@ -79,12 +79,15 @@ def lookup(
 def _known(hub: Hub, observable: Observable) -> dict[str, Any]:
     changes = hub.store.lookup(HUB, [observable.key]).get(observable.key, [])
     ledger = hub.store.ledger([observable.key])
+    below = not ledger
+    if below:
+        ledger = hub.store.ledger([observable.key], under=True)
     return {
         "value": observable.value,
         "defanged": defang(observable.value),
         "kind": observable.kind,
         "objects": [_document(change) for change in changes],
-        "seen": _total(ledger),
+        "seen": {**_total(ledger), "below": below and bool(ledger)},
         "warnings": [warning.label for warning in hub.warning_lists.check(observable)],
     }
 
@@ -133,4 +136,5 @@ def _seen(row: dict[str, Any]) -> str:
     seen = row["seen"]
     if not seen["count"]:
         return "never"
-    return f"{seen['count']} x, last {seen['last'][:10]}, by {', '.join(seen['sensors'])}"
+    where = " below it" if seen["below"] else ""
+    return f"{seen['count']} x{where}, last {seen['last'][:10]}, by {', '.join(seen['sensors'])}"

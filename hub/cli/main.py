@@ -65,7 +65,7 @@ def version(
 def main() -> None:
     """Run the command line; an error is one sentence, its code, and its exit status."""
     configure_logs("debug" if os.environ.get("THREATHUB_LOG_LEVEL") == "debug" else "warning", "auto")
-    as_json = "--json" in sys.argv
+    as_json = "--json" in sys.argv and "demo" not in sys.argv[1:2]  # there it names a file
     try:
         app(prog_name="threathub")
     except HubError as error:

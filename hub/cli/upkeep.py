@@ -12,6 +12,7 @@ from hub.cli.options import DataOption, JsonOption, opened
 from hub.cli.output import print_json, print_text
 from hub.errors import Conflict, NoSuchFile, StoreCorrupt
 from hub.settings import load_settings
+from hub.store.sqlite.engine import SqliteStore
 
 commands = typer.Typer()
 
@@ -40,6 +41,8 @@ def backup(
     """Copy the store into one file, while the hub runs."""
     if file.exists():
         raise Conflict(f"{file.name} exists already; name a new file")
+    if not file.parent.is_dir():
+        raise NoSuchFile(f"{file} cannot be written: there is no folder {file.parent}")
     with opened(data) as hub:
         hub.store.backup(file)
         position = hub.store.head().position
@@ -52,16 +55,30 @@ def restore(
     data: DataOption = None,
 ) -> None:
     """Put a backup into a folder that holds no hub yet."""
+    from hub.app import make_folder
+
     settings = load_settings(data=data)
     if not file.is_file():
         raise NoSuchFile(f"{file.name} cannot be read")
     if settings.store_path.exists():
         raise Conflict(f"{settings.data} holds a hub already; restore into a new folder")
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    shutil.copyfile(file, settings.store_path)
-    with opened(data) as hub:
-        faults = hub.store.verify()
-        position = hub.store.head().position
-    if faults:
-        raise StoreCorrupt(f"the backup is not sound: {faults[0]}")
+    make_folder(settings.data)
+    draft = settings.store_path.with_suffix(".restored")
+    shutil.copyfile(file, draft)
+    try:
+        position = _checked(draft)
+        draft.replace(settings.store_path)
+    finally:
+        draft.unlink(missing_ok=True)
     print_text(f"Restored into {settings.data} up to change {position}.")
+
+
+def _checked(file: Path) -> int:
+    """Return up to which change a store is, once it is known to be sound."""
+    store = SqliteStore(file)
+    try:
+        if faults := store.verify():
+            raise StoreCorrupt(f"the backup is not sound: {faults[0]}")
+        return store.head().position
+    finally:
+        store.close()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,18 +16,27 @@ from granian import Granian
 from granian.constants import Interfaces, SSLProtocols
 from granian.log import LogLevels
 
-from hub.errors import AddressInUse
+from hub.errors import AddressInUse, BadSettings
 
 _PARENT_CHECK = 1.0
 """Seconds after which a worker notices that its parent was killed."""
 
 
-def claim_port(host: str, port: int) -> None:
-    """Make sure that the port can be listened on.
+def check_front(host: str, port: int, tls: tuple[Path, Path] | None) -> None:
+    """Make sure that the port can be listened on and that the TLS files (certificate chain, key) can be used.
 
     Raises:
-        AddressInUse: another program has it, or the address is not this machine's.
+        AddressInUse: another program has the port, or the address is not this machine's.
+        BadSettings: a TLS file cannot be read, or the key does not belong to the certificate.
     """
+    if tls is not None:
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(*tls)
+        except ssl.SSLError as error:
+            fault = f"tls_cert {tls[0].name} and tls_key {tls[1].name} cannot be used: {error.reason or 'no PEM'}"
+            raise BadSettings(fault) from None
+        except OSError as error:
+            raise BadSettings(f"tls_cert {tls[0].name} or tls_key {tls[1].name}: {error.strerror}") from None
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -33,7 +44,9 @@ def claim_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except PermissionError:
             raise AddressInUse(f"port {port} needs more rights: choose one above 1023") from None
-        except OSError:
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise AddressInUse(f"{host} is no address of this machine: choose another with --host") from None
             raise AddressInUse(
                 f"port {port} on {host} is taken by another program: stop it, or choose another with --port"
             ) from None
@@ -57,9 +70,9 @@ def serve(
         background: run in a process of its own beside the server; must be importable by name and end on SIGTERM.
 
     Raises:
-        AddressInUse: the port is taken.
+        AddressInUse, BadSettings: see `check_front`.
     """
-    claim_port(host, port)
+    check_front(host, port, tls)
     server = Granian(
         target,
         address=host,

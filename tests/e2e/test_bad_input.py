@@ -155,7 +155,7 @@ def test_a_full_disk(data: Path, tmp_path: Path) -> None:
         check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
     )
-    assert done.returncode == 65
+    assert done.returncode == 74
     assert "room" in done.stderr or "full" in done.stderr
     assert "Traceback" not in done.stderr
     assert told("verify", data=data)["ok"]
