@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import ROOT, Demo, command, environment, threathub, told
+from tests.e2e.conftest import ROOT, Demo, command, environment, free_port, threathub, told
 
 pytestmark = pytest.mark.xdist_group("bad-input")
 
@@ -227,6 +227,33 @@ def test_what_is_not_there(data: Path, tmp_path: Path) -> None:
     refused(threathub("match", ROOT / "README.md", "--sensor", "suricata", data=data), "not-that-format", 65)
     refused(threathub("export", "nosuch", data=data), "not-found", 66)
     refused(threathub("token", "add", "nobody", data=data), "not-found", 66)
+
+
+def test_a_folder_or_a_certificate_that_is_not_there_is_said_before_work_begins(data: Path, tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    refused(threathub("config", "check", data=data, feeds=str(missing)), "bad-settings", 78, "feeds", "missing")
+    refused(threathub("config", "check", data=data, rules=str(missing)), "bad-settings", 78, "rules", "missing")
+    refused(threathub("backup", missing / "copy.db", data=data), "no-such-file", 66, "folder")
+    refused(threathub("ingest", tmp_path, "--collection", "nosuch", data=data), "not-found", 66, "collection list")
+    no_pem = tmp_path / "cert.pem"
+    no_pem.write_text("not a certificate")
+    port = str(free_port())
+    done = threathub("serve", "--port", port, "--tls-cert", no_pem, "--tls-key", no_pem, data=data)
+    refused(done, "bad-settings", 78, "cert.pem")
+    done = threathub("demo", "--port", port, "--json", missing / "demo.json", data=tmp_path / "demo")
+    refused(done, "no-such-file", 66, "folder")
+
+
+def test_a_backup_that_is_not_sound_leaves_no_hub_behind(data: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    assert threathub("backup", copy, data=data).returncode == 0
+    with copy.open("r+b") as file:
+        for page in range(1, file.seek(0, 2) // 16384):
+            file.seek(page * 16384)
+            file.write(b"\xff" * 16384)
+    done = threathub("restore", copy, data=tmp_path / "restored")
+    assert done.returncode == 74
+    assert not list((tmp_path / "restored").glob("hub.*"))
 
 
 def test_a_query_that_cannot_be_read(data: Path) -> None:
