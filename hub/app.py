@@ -17,6 +17,7 @@ from connectors.sensors import formats
 from connectors.sensors.declaration import Sensor, sensors
 from hub.access.accounts import Accounts
 from hub.access.audit import Audit, person
+from hub.access.client_address import Proxies
 from hub.access.principal import Principal
 from hub.access.signin import SignIn
 from hub.admission.gate import Gate, Receipt
@@ -308,6 +309,7 @@ def check_declarations(settings: Settings) -> dict[str, int]:
         BadSettings, NoSuchFile: the first that is wrong.
     """
     cache = settings.cache or settings.data / "cache"
+    Proxies(settings.proxies)
     with TemporaryDirectory() as folder:
         trial = {"data": Path(folder), "store": "", "cache": cache if cache.is_dir() else None}
         hub = open_hub(settings.model_copy(update=trial), create=True)
@@ -352,7 +354,7 @@ def web_application() -> WSGIApplication:
     """Return the web application of the hub that the environment's settings name (a server process's factory)."""
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
-    return with_request_ids(open_hub(settings).application())
+    return with_request_ids(open_hub(settings).application(), Proxies(settings.proxies))
 
 
 def background_work() -> None:
@@ -372,11 +374,12 @@ def serve_hub(settings: Settings) -> None:
 
     Raises:
         AddressInUse: the port is taken.
-        BadSettings: the TLS files cannot be used.
+        BadSettings: the TLS files cannot be used, or ``proxies`` is impossible.
         NoSuchFile: there is no hub in the data folder.
     """
     tls = (settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
     check_front(settings.host, settings.port, tls)
+    Proxies(settings.proxies)  # an impossible one must be told here, not by each server process
     export_settings(settings)
     hub = open_hub(settings)
     hub.audit.record("serve", f"{settings.host}:{settings.port}", details=_own(settings))

@@ -52,6 +52,10 @@ class Settings(BaseSettings):
     threads: int = Field(32, ge=8, le=512, description="Requests that one process answers at a time.")
     worker: bool = Field(True, description="Whether serve also does the background work (feeds, retro-hunts).")
 
+    proxies: tuple[str, ...] = Field(
+        (),
+        description="Addresses and networks of reverse proxies (or unix) whose X-Forwarded-For is believed.",
+    )
     public_url: str = Field(
         "",
         pattern=r"^(https://[^/?#]+)?$",

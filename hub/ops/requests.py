@@ -1,4 +1,7 @@
-"""Request ids: every answer carries one in ``X-Request-Id``, and every log line of that request names it."""
+"""What is done around every request: it gets an id, one log line, and its client's true address.
+
+Every answer carries the id in ``X-Request-Id``, and every log line of that request names it.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +12,29 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from hub.access.client_address import Proxies
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 HEADER = "X-Request-Id"
 
 
-def with_request_ids(application: WSGIApplication) -> WSGIApplication:
+def with_request_ids(application: WSGIApplication, proxies: Proxies | None = None) -> WSGIApplication:
     """Return the application with an id for each request and one log line when it is answered.
 
-    A client's own id is not taken over: it would let a stranger write into the log.
+    Further in, ``REMOTE_ADDR`` is the client's address as ``proxies`` (default: none) tell it, and the header that
+    they tell it with is gone. A client's own id is not taken over: it would let a stranger write into the log.
     """
     log = structlog.get_logger("hub.requests")
+    believed = proxies or Proxies()
 
     def outer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         id = uuid.uuid4().hex
         started = time.monotonic()
         statuses: list[str] = []
+        client = believed.client(environ.get("REMOTE_ADDR", ""), environ.pop("HTTP_X_FORWARDED_FOR", None))
+        environ["REMOTE_ADDR"] = client
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             statuses.append(status)
@@ -39,7 +48,7 @@ def with_request_ids(application: WSGIApplication) -> WSGIApplication:
                 path=environ.get("PATH_INFO", ""),
                 status=int(statuses[-1][:3]) if statuses else None,
                 milliseconds=round((time.monotonic() - started) * 1000, 2),
-                client=environ.get("REMOTE_ADDR", ""),
+                client=client,
             )
         return answer
 

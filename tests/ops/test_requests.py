@@ -3,6 +3,7 @@
 import structlog
 from structlog.testing import capture_logs
 
+from hub.access.client_address import Proxies
 from hub.ops.requests import HEADER, with_request_ids
 
 
@@ -30,3 +31,19 @@ def test_every_answer_has_an_id_of_its_own_and_one_log_line() -> None:
     assert [first[HEADER], second[HEADER]] == bound
     assert len({"forged", *bound}) == 3
     assert [(line["path"], line["status"]) for line in logs] == [("/x", 204), ("/x", 204)]
+
+
+def test_further_in_there_is_one_address_and_no_header_that_claims_another() -> None:
+    seen = []
+
+    def application(environ, start_response):
+        seen.append((environ["REMOTE_ADDR"], "HTTP_X_FORWARDED_FOR" in environ))
+        start_response("204 No Content", [])
+        return []
+
+    with capture_logs() as logs:
+        forged = {"REMOTE_ADDR": "198.51.100.7", "HTTP_X_FORWARDED_FOR": "192.0.2.1"}
+        _ask(with_request_ids(application), **forged)
+        _ask(with_request_ids(application, Proxies(["198.51.100.0/24"])), **forged)
+    assert seen == [("198.51.100.7", False), ("192.0.2.1", False)]
+    assert [line["client"] for line in logs] == ["198.51.100.7", "192.0.2.1"]
