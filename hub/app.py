@@ -39,8 +39,8 @@ from hub.ops.worker import Job, run_jobs
 from hub.publish.collections import Collections
 from hub.publish.publication import Publication, publication_of
 from hub.settings import Settings, export_settings, load_settings
+from hub.store.opening import open_store
 from hub.store.ports import Store
-from hub.store.sqlite.engine import SqliteStore
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -238,7 +238,7 @@ def open_hub(settings: Settings, *, create: bool = False) -> Hub:
     warning_lists = WarningLists.load(
         SHIPPED / "rules", settings.assets, cache=settings.cache or settings.data / "cache"
     )
-    store = SqliteStore(path, patience=settings.store_patience)
+    store = open_store(f"sqlite:///{path}", patience=settings.store_patience)
     try:
         gate = Gate(store, warning_lists, home=settings.organisation)
         trust = {f"feed:{feed.name}": feed.trust for feed in feeds.values()}

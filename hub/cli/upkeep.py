@@ -1,17 +1,24 @@
-"""`threathub verify`, `backup`, `restore`: looking after the store."""
+"""`threathub verify`, `backup`, `restore`, `migrate`: looking after the store."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 
 from hub.cli.options import DataOption, JsonOption, opened
 from hub.cli.output import print_json, print_text
 from hub.errors import Conflict, NoSuchFile, StoreCorrupt
 from hub.settings import load_settings
+from hub.store.moving import PARTS, Part, Progress, move
+from hub.store.opening import open_store
 from hub.store.sqlite.engine import SqliteStore
 
 commands = typer.Typer()
@@ -82,3 +89,52 @@ def _checked(file: Path) -> int:
         return store.head().position
     finally:
         store.close()
+
+
+@commands.command()
+def migrate(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="Address of the store to copy: sqlite:///path.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="Address of an empty store.")],
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy a whole store into an empty one, of any engine; readers go on there as if nothing had happened.
+
+    Stop the hub first. A move that was interrupted goes on when the same command is given again. At the end both stores
+    are read and compared. The old store stays as it is.
+    """
+    if source.startswith("sqlite:///") and not Path(source.removeprefix("sqlite:///")).is_file():
+        raise NoSuchFile(f"there is no store {source}")
+    patience = load_settings(data=data).store_patience
+    old = open_store(source, patience=patience)
+    try:
+        new = open_store(target, patience=patience, unfinished=True)
+        try:
+            with _bars() as progress:
+                extent = move(old, new, progress)
+        finally:
+            new.close()
+    finally:
+        old.close()
+    if as_json:
+        print_json(extent._asdict())
+        return
+    print_text(
+        f"Moved {extent.changes} changes, {extent.ledger} ledger rows and {extent.documents} documents, and found both "
+        f"stores equal. Now set store to {target} and start the hub."
+    )
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    """Show on a terminal how far a move is."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        tasks = {part: bars.add_task(part, start=False, total=None) for part in PARTS}
+
+        def show(part: Part, done: int, of: int, /) -> None:
+            bars.start_task(tasks[part])
+            bars.update(tasks[part], completed=done, total=of)
+
+        yield show

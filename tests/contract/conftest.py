@@ -7,24 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from hub.store.ports import Store
+from hub.store.moving import Movable
 from hub.store.sqlite.engine import SqliteStore
 
 
-def _sqlite(folder: Path) -> Store:
+def _sqlite(folder: Path) -> Movable:
     return SqliteStore(folder / "store.sqlite")
 
 
-ENGINES: dict[str, Callable[[Path], Store]] = {"sqlite": _sqlite}
+ENGINES: dict[str, Callable[[Path], Movable]] = {"sqlite": _sqlite}
 """By name: how to open the store that belongs to a folder, again and again, as several processes would."""
 
 
 @pytest.fixture(params=sorted(ENGINES))
-def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Store]]:
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Movable]]:
     """Open one and the same store again, once for each call."""
-    opened: list[Store] = []
+    opened: list[Movable] = []
 
-    def open_once_more() -> Store:
+    def open_once_more() -> Movable:
         opened.append(ENGINES[request.param](tmp_path))
         return opened[-1]
 
@@ -34,6 +34,6 @@ def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[
 
 
 @pytest.fixture
-def store(reopen: Callable[[], Store]) -> Store:
+def store(reopen: Callable[[], Movable]) -> Movable:
     """An empty store."""
     return reopen()

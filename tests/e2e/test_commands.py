@@ -14,6 +14,9 @@ import pytest
 import typer.main
 
 from hub.cli.main import app
+from hub.store.moving import MARK
+from hub.store.ports import Batch, DocumentWrite
+from hub.store.sqlite.engine import SqliteStore
 from tests.e2e.conftest import ROOT, command, environment, threathub, told
 
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -74,6 +77,22 @@ class TestAHubOfOnesOwn:
         assert "inbox" not in seen
         assert threathub("user", "remove", "alice", data=data).returncode == 0
         assert threathub("org", "remove", "acme", data=data).returncode == 0
+
+    def test_a_store_is_moved_and_a_half_moved_one_is_not_used(self, data: Path, tmp_path: Path) -> None:
+        old, new = f"sqlite:///{data / 'hub.db'}", f"sqlite:///{tmp_path / 'hub.db'}"
+        moved = told("migrate", old, new)
+        assert moved["documents"] > 0
+        assert [row["name"] for row in told("user", "list", data=tmp_path)] == ["admin"]
+        assert threathub("migrate", old, new).returncode == 65
+        assert threathub("migrate", "sqlite:////nowhere.db", new).returncode == 66
+        assert threathub("migrate", old, "nonsense").returncode == 78
+        (tmp_path / "hub.db").rename(tmp_path / "used.db")
+        halfway = SqliteStore(tmp_path / "hub.db")
+        halfway.commit(Batch(documents=[DocumentWrite(*MARK, b"{}")]))
+        halfway.close()
+        done = threathub("user", "list", data=tmp_path)
+        assert done.returncode == 78
+        assert "migrate" in done.stderr
 
     def test_a_feed_is_off_until_it_is_turned_on(self, data: Path) -> None:
         assert not [row["name"] for row in told("feed", "list", data=data) if row["on"]]

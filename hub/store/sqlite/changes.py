@@ -12,7 +12,7 @@ from hub.model.times import now
 from hub.store.ports import Draft, Outcome, Withdrawal
 from hub.store.sqlite.names import Names
 
-_INSERT = f"INSERT INTO changes VALUES ({','.join('?' * 18)})"
+INSERT = f"INSERT INTO changes VALUES ({','.join('?' * 18)})"
 _REVIEW_ALL = """
     UPDATE changes AS c INDEXED BY identity SET superseded =
           EXISTS (SELECT 1 FROM changes AS n INDEXED BY identity WHERE n.state = 1 AND n.id = c.id
@@ -98,8 +98,8 @@ class Appender:
             )
             outcomes.append(Outcome("stored", position, date))
         if stored:
-            self._db.executemany(_INSERT, rows)
-            self._write_finders(stored)
+            self._db.executemany(INSERT, rows)
+            self.write_finders([(position, draft) for _, position, draft in stored])
             self._review(stored, others)
         return outcomes
 
@@ -129,10 +129,10 @@ class Appender:
         width = len(_Key._fields)
         return {_Key(*row[:width]): _Held(*row[width:]) for row in rows}
 
-    def _write_finders(self, stored: Sequence[tuple[_Key, int, Draft]]) -> None:
-        """Write what the stored drafts are found by: observables, matchable keys, words; and their originals."""
+    def write_finders(self, stored: Sequence[tuple[int, Draft]]) -> None:
+        """Write what drafts, stored at these positions, are found by: observables, words; and their originals."""
         observables, matchables, words, originals = [], [], [], []
-        for _, position, draft in stored:
+        for position, draft in stored:
             for observable in draft.observables:
                 observables.append((index_key(observable), position))
                 if draft.matchable:
@@ -173,6 +173,10 @@ class Appender:
         self._db.executemany(_REVIEW, [(*object_, *start) for object_, start in low.items() if object_ not in mixed])
         self._db.executemany(_REVIEW_ALL, sorted(mixed))
 
+    def review(self, objects: Iterable[tuple[int, str]]) -> None:
+        """Set ``superseded`` of all versions of objects, each a collection's number and an id."""
+        self._db.executemany(_REVIEW_ALL, sorted(objects))
+
     def withdraw(self, withdrawals: Iterable[Withdrawal]) -> None:
         """Remove live versions: blank them and note it in the log; what is not there is passed over."""
         for withdrawal in withdrawals:
@@ -202,4 +206,4 @@ class Appender:
         _, audience, type_, spec_version, version_text, source = last
         text = "" if withdrawal.version is None else version_text
         row = (*self._next(), 2, collection, audience, 0, type_, withdrawal.id, spec_version)
-        self._db.execute(_INSERT, (*row, withdrawal.version, text, source, False, None, None, False, None, b""))
+        self._db.execute(INSERT, (*row, withdrawal.version, text, source, False, None, None, False, None, b""))

@@ -79,6 +79,19 @@ class Connections:
             yield db
 
     @contextmanager
+    def apart(self) -> Iterator[sqlite3.Connection]:
+        """Open a connection of its own for one long read transaction, whose temporary tables may be large."""
+        with mapped():
+            self._check_open()
+            db = self._open()
+            try:
+                db.execute("PRAGMA temp_store = FILE")
+                db.execute("BEGIN")
+                yield db
+            finally:
+                db.close()
+
+    @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Hold the store's write lock in a transaction; on disk when the block ends well, undone when it does not."""
         if not self._writer_lock.acquire(timeout=self._patience):

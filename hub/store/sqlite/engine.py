@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from hub.errors import Conflict, HubError, StoreCorrupt, StoreFull
+from hub.store.moving import Portion
 from hub.store.ports import (
     HUB,
     Batch,
@@ -26,6 +28,7 @@ from hub.store.sqlite import documents, invariants, ledger, objects, pages
 from hub.store.sqlite.changes import Appender
 from hub.store.sqlite.connections import Connections
 from hub.store.sqlite.grouping import GroupCommit
+from hub.store.sqlite.moving import SqliteSnapshot, receive
 from hub.store.sqlite.names import Names
 from hub.store.sqlite.objects import Objects
 from hub.store.sqlite.sight import Sights
@@ -177,6 +180,17 @@ class SqliteStore:
         except HubError:
             target.unlink(missing_ok=True)
             raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[SqliteSnapshot]:
+        """See `hub.store.moving.Movable.snapshot`."""
+        with self._connections.apart() as db:
+            yield SqliteSnapshot(db)
+
+    def receive(self, portion: Portion) -> None:
+        """See `hub.store.moving.Movable.receive`."""
+        with self._connections.writing() as db:
+            receive(db, portion, self._collections, self._audiences, self._sensors)
 
     def close(self) -> None:
         """See `hub.store.ports.Store.close`."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 import msgspec
 
@@ -27,6 +29,13 @@ _EXACT = _ROWS.format(
     source="json_each(:keys) AS wanted CROSS JOIN ledger AS l", condition="l.index_key = wanted.value"
 )
 _RANGE = _ROWS.format(source="ledger AS l", condition="l.index_key >= :low AND l.index_key < :high")
+_ALL = """
+    SELECT l.index_key, n.text, l.day, l.number, l.first, l.last, e.body
+    FROM ledger AS l JOIN sensors AS n ON n.number = l.sensor
+    LEFT JOIN samples AS s ON s.index_key = l.index_key AND s.sensor = l.sensor AND s.day = l.day
+    LEFT JOIN events AS e ON e.number = s.event
+    WHERE l.index_key > ? ORDER BY l.index_key, n.text, l.day, s.slot
+"""
 _LAST_DAY = 2**31
 _decode = msgspec.msgpack.Decoder(Event).decode
 _encode = msgspec.msgpack.Encoder().encode
@@ -91,3 +100,28 @@ def _queries(observables: Iterable[str], under: bool) -> Iterator[tuple[str, dic
     if under:
         for low, high in dict.fromkeys(interval for key in keys for interval in span(key)):
             yield _RANGE, {"low": low, "high": high}
+
+
+def read_all(db: sqlite3.Connection, after: str) -> Iterator[LedgerRow]:
+    """Yield every row behind an index key, in order of index key, sensor and day, samples in the order kept."""
+    rows = db.execute(_ALL, (after,))
+    for (index, sensor, day, *total), group in groupby(rows, key=itemgetter(0, 1, 2, 3, 4, 5)):
+        events = tuple(_decode(body) for *_, body in group if body is not None)
+        yield LedgerRow(LedgerKey(key_of(index), sensor, day), LedgerCount(*total), events)
+
+
+def restore(db: sqlite3.Connection, sensors: Names, rows: Sequence[LedgerRow]) -> None:
+    """Write rows as they are, with their samples, in place of what is there."""
+    numbers = sensors.intern(db, {row.key.sensor for row in rows})
+    written: dict[bytes, int] = {}
+    kept, samples = [], []
+    for row in rows:
+        key = (index_key(row.key.observable), numbers[row.key.sensor], row.key.day)
+        kept.append((*key, *row.total))
+        for slot, event in enumerate(row.samples):
+            body = _encode(event)
+            if body not in written:
+                written[body] = db.execute("INSERT INTO events (body) VALUES (?)", (body,)).lastrowid or 0
+            samples.append((*key, slot, written[body]))
+    db.executemany("INSERT OR REPLACE INTO ledger VALUES (?, ?, ?, ?, ?, ?)", kept)
+    db.executemany("INSERT OR IGNORE INTO samples VALUES (?, ?, ?, ?, ?)", samples)
