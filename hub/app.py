@@ -37,6 +37,7 @@ from hub.ops.requests import with_request_ids
 from hub.ops.serving import check_front, serve, stop_on_signals
 from hub.ops.worker import Job, run_jobs
 from hub.publish.collections import Collections
+from hub.publish.explanation import Explainer
 from hub.publish.publication import Publication, publication_of
 from hub.settings import Settings, export_settings, load_settings
 from hub.store.opening import open_store
@@ -155,13 +156,18 @@ class Hub:
             raise NotFound(f"there is no sensor {name}; declared are {', '.join(self.sensors)}")
         return self.sensors[name]
 
-    def principal(self, user: str) -> Principal:
-        """Return what an account may do, without a sign-in: for explaining, never for serving.
+    def principal(self, user: str, token: str | None = None) -> Principal:
+        """Return what an account, or one of its tokens, may do, without a sign-in: for explaining, never for serving.
 
         Raises:
-            NotFound: there is no such account.
+            NotFound: there is no such account or token.
         """
-        return SignIn(self.accounts).principal_of(user)
+        return SignIn(self.accounts).principal_of(user, token)
+
+    @property
+    def explainer(self) -> Explainer:
+        """What explains who sees what."""
+        return Explainer(self.store, self.collections, self.settings.organisation)
 
     def run_due_feeds(self) -> bool:
         """Fetch every enabled feed whose time has come; return whether there was one."""

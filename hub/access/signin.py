@@ -89,16 +89,24 @@ class SignIn:
                 return self._by_token(rest.strip(), None)
         raise NotSignedIn("the Authorization header has an unknown scheme: use Basic or Bearer")
 
-    def principal_of(self, name: str) -> Principal:
+    def principal_of(self, name: str, token: str | None = None) -> Principal:
         """Return what an account may do without its signing in: to explain its rights, never to serve it.
 
+        Args:
+            name: of the account. token: id of one of its tokens, to go by what that one may do.
+
         Raises:
-            NotFound: there is no such account.
+            NotFound: there is no such account, or it has no such token.
         """
         found = self._accounts.user(name)
         if found is None:
             raise NotFound(f"there is no user {name}")
-        return self._principal_of(found[0], ALL_RIGHTS, None)
+        if token is None:
+            return self._principal_of(found[0], ALL_RIGHTS, None)
+        kept = self._accounts.token(token)
+        if kept is None or kept[0].user != name:
+            raise NotFound(f"{name} has no token {token}; `threathub token list` shows all")
+        return self._principal_of(found[0], frozenset(kept[0].rights), token)
 
     def _basic(self, encoded: str) -> Principal:
         try:

@@ -13,6 +13,7 @@ from hub.store.ports import HUB, Store
 
 Level = tuple[TLP | None, PAP | None]
 
+_UNKNOWN: Level = (TLP.UNKNOWN, None)
 _TLP1_WORDS = {TLP.CLEAR: "white", TLP.GREEN: "green", TLP.AMBER: "amber", TLP.RED: "red"}
 _FIXED: dict[str, Level] = {
     **{id: (tlp, None) for id, tlp in TLP_IDS.items()},
@@ -43,21 +44,36 @@ class Levels:
         alone; what the city or a feed defined does. A marking without a definition that counts is ``TLP.UNKNOWN``.
         """
         named = {id for obj in objects for id in markings_of(obj)}
-        found: dict[str, Level] = {id: _FIXED[id] for id in named if id in _FIXED}
-        wanted = named - found.keys() - self._stored.keys()
+        self._learn(named)
+        came: dict[str, Level] = {}
+        for obj in here:
+            came[obj["id"]] = tightest((definition_level(obj), came.get(obj["id"], (None, None))))
+        return {id: self._level(id, came, organisation)[0] for id in named}
+
+    def told(self, obj: Mapping[str, Any], organisation: str) -> dict[str, tuple[Level, str]]:
+        """Return the level of every marking on an organisation's object as it stands now, and where it is from."""
+        named = markings_of(obj)
+        self._learn(named)
+        return {id: self._level(id, {}, organisation) for id in sorted(named)}
+
+    def _learn(self, named: Iterable[str]) -> None:
+        wanted = set(named) - _FIXED.keys() - self._stored.keys()
         if wanted:
             for id, change in self._store.get(HUB, wanted).items():
                 maker = change.audience.owner if change.source.startswith("user:") else self._home
                 self._stored[id] = maker, definition_level(orjson.loads(change.body))
-        came = {obj["id"]: obj for obj in here}
-        for id in named - found.keys():
-            levels = [definition_level(came[id])] if id in came else []
-            if id in self._stored:
-                maker, level = self._stored[id]
-                if levels or maker in (self._home, organisation):
-                    levels.append(level)
-            found[id] = tightest(levels) if levels else (TLP.UNKNOWN, None)
-        return found
+
+    def _level(self, id: str, came: Mapping[str, Level], organisation: str) -> tuple[Level, str]:
+        if id in _FIXED:
+            return _FIXED[id], "well known"
+        maker, stored = self._stored.get(id, (None, None))
+        if stored is None:
+            return (came[id], "defined by what came along") if id in came else (_UNKNOWN, "not defined: the tightest")
+        if id in came:
+            return tightest((came[id], stored)), f"the tighter of what {maker} defined and of what came along"
+        if maker in (self._home, organisation):
+            return stored, f"defined by {maker}"
+        return _UNKNOWN, f"defined by {maker}, who does not define for others: the tightest"
 
 
 def tightest(levels: Iterable[Level]) -> Level:

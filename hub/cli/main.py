@@ -10,7 +10,21 @@ import typer
 from typer.models import CommandInfo
 
 from hub import __version__
-from hub.cli import accounts, advisory, audit, config, data, export, feeds, find, quarantine, rules, serve, upkeep
+from hub.cli import (
+    access,
+    accounts,
+    advisory,
+    audit,
+    config,
+    data,
+    export,
+    feeds,
+    find,
+    quarantine,
+    rules,
+    serve,
+    upkeep,
+)
 from hub.cli.output import print_error
 from hub.errors import HubError, InternalError
 from hub.ops.logs import configure_logs
@@ -44,6 +58,7 @@ for name, group in (
     ("collection", accounts.collections),
     ("rule", rules.commands),
     ("quarantine", quarantine.commands),
+    ("access", access.commands),
     ("audit", audit.commands),
     ("config", config.commands),
 ):

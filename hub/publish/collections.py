@@ -10,19 +10,23 @@ import tomllib
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from hub.access.principal import Principal
 from hub.errors import BadSettings
-from hub.model.audience import TLP, Purpose
+from hub.model.audience import TLP, Decision, Purpose
 from hub.store.ports import Scope
 
 STIX_21 = "application/stix+json;version=2.1"
 
 Grant = Annotated[str, Field(pattern=r"^(everyone|(role|organisation|group):[a-z0-9][a-z0-9._-]*)$")]
 """``everyone``, ``role:liaison``, ``organisation:water``, ``group:utilities``."""
+
+
+Use = Literal["know", "read", "write"]
+"""What an account does with a collection: know that it exists, read, write."""
 
 
 def _uuid4(text: object) -> str:
@@ -114,17 +118,37 @@ class Collections:
         found = self._by_address.get((api_root, address))
         return found if found is not None and found.taxii else None
 
+    def decide(self, principal: Principal, collection: Collection, use: Use) -> Decision:
+        """Decide whether an account may use a collection so, with the grant or the lack of one that says so.
+
+        Which objects it then reads there is for their audiences to say.
+        """
+        match use:
+            case "read":
+                grants = collection.read
+            case "write":
+                grants = collection.write
+            case "know":
+                grants = (*collection.read, *collection.write, *collection.advertise)
+        if use != "know" and use not in principal.rights:
+            return Decision(False, f"the token {principal.token} has not the right {use}")
+        grant = _granted(grants, principal)
+        if grant is None:
+            named = ", ".join(grants)
+            return Decision(False, f"only for {named}" if named else "nobody may")
+        return Decision(True, f"granted to {grant}")
+
     def may_read(self, principal: Principal, collection: Collection) -> bool:
-        """Say whether the account may read there (which objects is for their audiences to say)."""
-        return "read" in principal.rights and _granted(collection.read, principal)
+        """Say whether the account may read there."""
+        return self.decide(principal, collection, "read").allowed
 
     def may_write(self, principal: Principal, collection: Collection) -> bool:
         """Say whether the account may post there."""
-        return "write" in principal.rights and _granted(collection.write, principal)
+        return self.decide(principal, collection, "write").allowed
 
     def may_know(self, principal: Principal, collection: Collection) -> bool:
         """Say whether the account may know that it exists."""
-        return _granted((*collection.read, *collection.write, *collection.advertise), principal)
+        return self.decide(principal, collection, "know").allowed
 
     def readable(self, principal: Principal) -> frozenset[str]:
         """Return the keys of what the account may read, over TAXII or not."""
@@ -143,10 +167,11 @@ class Collections:
         return Scope(principal.reader, self.readable(principal), purpose)
 
 
-def _granted(grants: Iterable[str], principal: Principal) -> bool:
+def _granted(grants: Iterable[str], principal: Principal) -> str | None:
+    """Return the first of the grants that the account has."""
     held = {"everyone", f"role:{principal.role}", f"organisation:{principal.organisation}"}
     held.update(f"group:{group}" for group in principal.reader.groups)
-    return not held.isdisjoint(grants)
+    return next((grant for grant in grants if grant in held), None)
 
 
 def _read(path: Path) -> Collection:

@@ -337,6 +337,10 @@ class Store(Protocol):
         """
         ...
 
+    def history(self, scope: Scope, id: str) -> list[Change]:
+        """Read every visible version of an object, over all collections of the scope, in order of position."""
+        ...
+
     def original(self, scope: Scope, id: str, version: int) -> bytes | None:
         """Read the bytes an upgraded object was made from, if it was and the scope may see the object."""
         ...

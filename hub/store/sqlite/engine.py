@@ -115,6 +115,11 @@ class SqliteStore:
         with self._connections.reading() as db:
             return self._objects.get(db, self._sights.of(scope, db), ids)
 
+    def history(self, scope: Scope, id: str) -> list[Change]:
+        """See `hub.store.ports.Store.history`."""
+        with self._connections.reading() as db:
+            return self._objects.history(db, self._sights.of(scope, db), id)
+
     def original(self, scope: Scope, id: str, version: int) -> bytes | None:
         """See `hub.store.ports.Store.original`."""
         with self._connections.reading() as db:

@@ -77,6 +77,15 @@ class Objects:
         )
         return {row[4]: self._change(row) for row in rows}
 
+    def history(self, db: sqlite3.Connection, sight: Sight, id: str) -> list[Change]:
+        """Read every visible version of an object."""
+        rows = db.execute(
+            f"SELECT {_COLUMNS} FROM changes AS c INDEXED BY identity"
+            f" WHERE c.state = 1 AND c.id = ?{sight.visible('c')} ORDER BY c.position",
+            (id,),
+        )
+        return [self._change(row) for row in rows]
+
     def lookup(
         self, db: sqlite3.Connection, sight: Sight, observables: Iterable[str], limit_each: int
     ) -> dict[str, list[Change]]:
