@@ -154,7 +154,9 @@ class Explainer:
         if not named:
             raise NotFound(f"there is no collection {collection}; `threathub collection list` shows all")
         scope = self._collections.scope(principal)
-        portions, got, kept = [], [], []
+        portions: list[Portion] = []
+        got: list[Sample] = []
+        kept: list[Sample] = []
         for one in named:
             seen, all_ = self._count(scope, one, type), self._count(HUB, one, type)
             portions.append(Portion(self._access(principal, one.key), seen, all_ - seen))

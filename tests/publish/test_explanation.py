@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ PAP_RED = next(id for id, level in PAP_IDS.items() if level is PAP.RED)
 USERS = tuple(user for _, user, _ in MEMBERS)
 
 
-def marked(*markings: str) -> dict[str, object]:
+def marked(*markings: str) -> dict[str, Any]:
     return indicator(object_marking_refs=list(markings))
 
 
