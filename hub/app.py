@@ -18,6 +18,7 @@ from connectors.sensors.declaration import Sensor, sensors
 from hub.access.accounts import Accounts
 from hub.access.audit import Audit, person
 from hub.access.client_address import Proxies
+from hub.access.guesses import Guesses
 from hub.access.principal import Principal
 from hub.access.signin import SignIn
 from hub.admission.gate import Gate, Receipt
@@ -169,6 +170,10 @@ class Hub:
         """What explains who sees what."""
         return Explainer(self.store, self.collections, self.settings.organisation)
 
+    def guesses(self) -> Guesses:
+        """Return the counts of wrong passwords that this hub's server processes share; `Guesses.close` it."""
+        return Guesses(self.settings.data)
+
     def run_due_feeds(self) -> bool:
         """Fetch every enabled feed whose time has come; return whether there was one."""
         ran = False
@@ -208,7 +213,7 @@ class Hub:
             public_url=settings.public_url,
         )
         probes = Probes(self.store, settings.title, self.feed_failures)
-        signin = SignIn(self.accounts, self.audit)
+        signin = SignIn(self.accounts, self.audit, self.guesses())
         return taxii_application(
             front, self.collections, self.store, self.gate, signin, probes, publication=self.publication
         )

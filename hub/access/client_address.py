@@ -8,6 +8,7 @@ stands left of that one was written by a stranger.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from hub.errors import BadSettings
@@ -88,6 +89,7 @@ def read_address(text: str) -> Address | None:
     return mapped or address
 
 
+@lru_cache(4096)
 def network_of(where: str) -> str:
     """Return what counts as one client: an IPv4 address, or the /64 that an IPv6 host can choose its addresses from."""
     address = read_address(where)

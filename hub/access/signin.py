@@ -1,9 +1,9 @@
 """Signing in: an ``Authorization`` header becomes a `Principal` or `NotSignedIn`.
 
 Understood are Basic with a password, Basic with an API token as the password (many SIEMs can do nothing else),
-``Bearer`` and ``Token`` (taxii2-client's spelling) with an API token. A password that was checked is remembered for a
-few minutes as a keyed digest that never leaves this process, so that argon2 does not run for every poll; any change
-of the user makes the memory void. Tokens and users are read from the store each time: a revocation works at once.
+``Bearer`` and ``Token`` (taxii2-client's spelling) with an API token. Passwords are checked by `Passwords`, which
+remembers right ones and slows guessing down. Tokens and users are read from the store each time: a revocation works at
+once.
 """
 
 from __future__ import annotations
@@ -11,29 +11,20 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-import hashlib
 import hmac
 import re
-import secrets
-import threading
-import time
 from typing import NoReturn
 
-from hub.access.accounts import DUMMY_HASH, LONGEST_PASSWORD, TOKEN_MARK, Accounts, User, password_fits, token_digest
+from hub.access.accounts import LONGEST_PASSWORD, TOKEN_MARK, Accounts, User, token_digest
 from hub.access.audit import Audit
+from hub.access.coarse import Coarse
+from hub.access.guesses import Guesses
+from hub.access.passwords import Passwords
 from hub.access.principal import ALL_RIGHTS, Principal, Right
-from hub.errors import Conflict, NotFound, NotSignedIn, StoreFull, StoreUnavailable
+from hub.errors import Conflict, NotFound, NotSignedIn, StoreFull, StoreUnavailable, TooManyRequests
 from hub.model import times
 from hub.model.audience import Reader
 
-REMEMBERED = 300.0
-"""Seconds that a checked password is remembered."""
-
-TOLD = 600.0
-"""Seconds in which one address leaves one entry in the audit log at most, however often it fails to sign in."""
-
-_MOST_REMEMBERED = 10_000
-_MOST_TOLD = 100
 _TOKEN = re.compile(rf"{TOKEN_MARK}_([a-z2-7]{{16}})_[A-Za-z0-9_-]{{43}}", re.ASCII)
 _NO_DIGEST = "0" * 64
 _CITY_READERS = ("analyst", "administrator")
@@ -42,49 +33,45 @@ _CITY_READERS = ("analyst", "administrator")
 class SignIn:
     """Checks credentials against the accounts; one for each process, used from all its threads."""
 
-    def __init__(self, accounts: Accounts, audit: Audit | None = None) -> None:
+    def __init__(self, accounts: Accounts, audit: Audit | None = None, guesses: Guesses | None = None) -> None:
         self._accounts = accounts
         self._audit = audit
-        self._told: dict[str, float] = {}
-        self._key = secrets.token_bytes(32)
-        self._remembered: dict[bytes, tuple[int, bool, float]] = {}
-        # argon2 takes 19 MiB and a core: a flood of wrong passwords must not take them all.
-        self._hashing = threading.BoundedSemaphore(2)
+        self._passwords = Passwords(guesses)
+        self._coarse = Coarse()
 
     def principal(self, authorization: str | None, where: str = "") -> Principal:
         """Return who sent this ``Authorization`` header from the network address ``where``.
 
         Raises:
             NotSignedIn: no credentials, or wrong ones; the message does not say which part was wrong.
+            TooManyRequests: too many wrong passwords for this account from there.
         """
         try:
-            return self._principal(authorization)
+            return self._principal(authorization, where)
         except NotSignedIn:
             if authorization:
-                self._tell(where)
+                self._tell("signin", where, NotSignedIn.code)
             raise
 
-    def _tell(self, where: str) -> None:
-        """Note a failure in the audit log, coarsely: a flood of them must not fill it.
+    def _tell(self, action: str, where: str, result: str, target: str = "", **details: object) -> None:
+        """Note in the audit log, coarsely, what a stranger did.
 
-        The name is not told: people type passwords there; and if only names that exist cost a write, its duration
-        would tell them apart.
+        A name is told only if there is such an account: people type passwords there. And never does the first failure
+        of an existing name alone cost a write: its duration would tell names apart.
         """
-        moment = time.monotonic()
-        self._told = {address: until for address, until in self._told.items() if until > moment}
-        if self._audit is None or where in self._told or len(self._told) >= _MOST_TOLD:
-            return
-        self._told[where] = moment + TOLD
-        with contextlib.suppress(StoreUnavailable, StoreFull):
-            self._audit.record("signin", who="unknown", where=where or "unknown", result=NotSignedIn.code)
+        if self._audit is not None and self._coarse.first(f"{action} {where}"):
+            with contextlib.suppress(StoreUnavailable, StoreFull):
+                self._audit.record(
+                    action, target, who="unknown", where=where or "unknown", result=result, details=details
+                )
 
-    def _principal(self, authorization: str | None) -> Principal:
+    def _principal(self, authorization: str | None, where: str) -> Principal:
         if not authorization:
             raise NotSignedIn("sign in with Basic (user and password or token) or Bearer (token)")
         scheme, _, rest = authorization.strip().partition(" ")
         match scheme.lower():
             case "basic":
-                return self._basic(rest.strip())
+                return self._basic(rest.strip(), where)
             case "bearer" | "token":
                 return self._by_token(rest.strip(), None)
         raise NotSignedIn("the Authorization header has an unknown scheme: use Basic or Bearer")
@@ -108,7 +95,7 @@ class SignIn:
             raise NotFound(f"{name} has no token {token}; `threathub token list` shows all")
         return self._principal_of(found[0], frozenset(kept[0].rights), token)
 
-    def _basic(self, encoded: str) -> Principal:
+    def _basic(self, encoded: str, where: str) -> Principal:
         try:
             decoded = base64.b64decode(encoded, validate=True)
         except (binascii.Error, ValueError):
@@ -122,21 +109,17 @@ class SignIn:
             _wrong()
         if _TOKEN.fullmatch(password):
             return self._by_token(password, name)
-        return self._by_password(name, password)
+        return self._by_password(name, password, where)
 
-    def _by_password(self, name: str, password: str) -> Principal:
+    def _by_password(self, name: str, password: str, where: str) -> Principal:
         found = self._accounts.user(name)
         user, version = found or (None, 0)
-        known_hash = user.password_hash if user is not None and user.password_hash else DUMMY_HASH
-        digest = hmac.digest(self._key, f"{name}\0{password}".encode(errors="surrogatepass"), hashlib.sha256)
-        known_version, fits, until = self._remembered.get(digest, (-1, False, 0.0))
-        if known_version != version or until < time.monotonic():
-            with self._hashing:
-                fits = password_fits(known_hash, password)
-            if len(self._remembered) >= _MOST_REMEMBERED:
-                self._remembered.clear()
-            self._remembered[digest] = (version, fits, time.monotonic() + REMEMBERED)
-        if user is None or not user.password_hash or not fits:
+        kept = user.password_hash if user is not None else None
+        verdict = self._passwords.check(name, where, password, kept, version)
+        if verdict.locked:
+            seconds = f"{verdict.locked} s"
+            self._tell("signin.lock", where, TooManyRequests.code, user.name if user else "", first=seconds)
+        if user is None or not verdict.fits:
             _wrong()
         return self._principal_of(user, ALL_RIGHTS, None)
 

@@ -36,6 +36,7 @@ AUDITED = {
     "advisory supersede": ("id", "successor", "user"),
     "advisory ack": ("id", "user"),
     "advisory consent": ("organisation", "given"),
+    "user unlock": ("name",),
     "export": ("collection", "form", "user"),
     "backup": ("file",),
 }

@@ -23,6 +23,7 @@ from hub.cli import (
     quarantine,
     rules,
     serve,
+    signins,
     upkeep,
 )
 from hub.cli.output import print_error
@@ -45,6 +46,7 @@ def _audit(group: str, command: CommandInfo) -> None:
         command.callback = audit.audited(name, command.callback)
 
 
+accounts.users.registered_commands += signins.commands.registered_commands
 for module in (serve, data, find, export, upkeep):
     for command in module.commands.registered_commands:
         _audit("", command)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.access import accounts as accounts_module
-from hub.access import signin as signin_module
+from hub.access import passwords as passwords_module
 from hub.access.accounts import Accounts
 from hub.access.signin import SignIn
 from hub.errors import NotSignedIn
@@ -157,7 +157,7 @@ def test_argon2_runs_once_for_many_polls_and_for_unknown_users_too(
         compared.append(password_hash)
         return accounts_module.password_fits(password_hash, password)
 
-    monkeypatch.setattr(signin_module, "password_fits", counted)
+    monkeypatch.setattr(passwords_module, "password_fits", counted)
     signin = SignIn(accounts)
     for _ in range(5):
         signin.principal(basic("ana", PASSWORD))

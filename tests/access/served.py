@@ -1,0 +1,127 @@
+"""A whole hub as `threathub serve` runs it, with two server processes, for the tests of signing in."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hub.access.accounts import Accounts, Organisation
+from hub.access.audit import Audit, Entry
+from hub.store.sqlite.engine import SqliteStore
+
+ROOT = Path(__file__).parents[2]
+TAXII = "application/taxii+json;version=2.1"
+PASSWORD = "a long enough password"
+START_SECONDS = 60
+
+
+@dataclass
+class Served:
+    """A running hub: its port, its folder, user -> token."""
+
+    port: int
+    data: Path
+    tokens: dict[str, str]
+
+    def call(
+        self,
+        path: str = "/taxii2/",
+        user: str = "",
+        password: str = "",
+        *,
+        method: str = "GET",
+        body: bytes | None = None,
+        source: str = "127.0.0.1",
+        **headers: str,
+    ) -> tuple[int, dict[str, str], Any]:
+        """Send one request from a source address; return status, headers and JSON."""
+        sent = {"Accept": TAXII} | {name.replace("_", "-"): text for name, text in headers.items()}
+        if user:
+            sent["Authorization"] = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+        if body is not None:
+            sent["Content-Type"] = TAXII
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30, source_address=(source, 0))
+        try:
+            connection.request(method, path, body, sent)
+            response = connection.getresponse()
+            text = response.read()
+            return response.status, dict(response.headers), json.loads(text) if text else None
+        finally:
+            connection.close()
+
+    def bearer(self, user: str) -> str:
+        return f"Bearer {self.tokens[user]}"
+
+    def audit(self) -> list[Entry]:
+        """Return every entry of the audit log."""
+        store = SqliteStore(self.data / "hub.db")
+        try:
+            return list(Audit(store).entries())
+        finally:
+            store.close()
+
+
+@contextmanager
+def served(data: Path, **settings: str) -> Iterator[Served]:
+    """Make a hub with a city, two partners and their people, serve it, and end it."""
+    store = SqliteStore(data / "hub.db")
+    accounts = Accounts(store)
+    accounts.add_organisation(Organisation("city", "The city", "city"))
+    accounts.add_organisation(Organisation("water", "Water works", "partner"))
+    accounts.add_organisation(Organisation("gas", "Gas works", "partner"))
+    tokens = {}
+    for name, organisation, role in (
+        ("ana", "city", "analyst"),
+        ("leo", "water", "liaison"),
+        ("pam", "water", "partner"),
+        ("gus", "gas", "partner"),
+    ):
+        accounts.add_user(name, organisation, role, PASSWORD)  # type: ignore[arg-type]
+        tokens[name] = accounts.add_token(name)[1]
+    store.close()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("THREATHUB_")}
+    environment |= {
+        "THREATHUB_CACHE": str(ROOT / ".pytest_cache" / "threathub"),
+        "THREATHUB_PROCESSES": "2",
+        "THREATHUB_WORKER": "false",
+        "THREATHUB_LOG_LEVEL": "error",
+    }
+    environment |= {f"THREATHUB_{name.upper()}": value for name, value in settings.items()}
+    command = [sys.executable, "-m", "hub.cli", "serve", "--data", str(data), "--port", str(port)]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment)
+    try:
+        until = time.monotonic() + START_SECONDS
+        while not _is_up(port):
+            assert process.poll() is None, "the server did not start"
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        yield Served(port, data, tokens)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(15)
+
+
+def _is_up(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
