@@ -6,80 +6,32 @@ SHA-256 digests of 32 random bytes; neither can be read back.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
-import secrets
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 import msgspec
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from hub.access.audit import Audit
-from hub.access.principal import ALL_RIGHTS, Right, Role
+from hub.access.members import Organisation, User
+from hub.access.principal import CITY_ROLES, ROLES, Right, Role
+from hub.access.tokens import TOKEN_MARK, Token, new_token_text, spelled_networks, token_digest
 from hub.errors import BadRequest, Conflict, NotFound
 from hub.model import times
 from hub.store.ports import Batch, DocumentWrite, Store
 
-TOKEN_MARK = "cth"  # noqa: S105 - a mark that secret scanners can look for, no secret
+__all__ = ["TOKEN_MARK", "Accounts", "Organisation", "Token", "User", "token_digest"]
+
 SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 1024
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,127}", re.ASCII)
 _ORGANISATION_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
-_CITY_ROLES = ("analyst", "administrator")
 # OWASP's second choice for argon2id: 19 MiB, two passes. A sign-in costs some 35 ms and is then remembered.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Organisation:
-    """A member of the hub.
-
-    Attributes:
-        name: short name, the owner in audiences. title: the name for people.
-        kind: ``city`` is the one that runs this hub; exactly one has it.
-        groups: sharing groups it is in. identity: its STIX identity id, or None.
-    """
-
-    name: str
-    title: str
-    kind: Literal["city", "department", "partner", "federal"] = "partner"
-    groups: tuple[str, ...] = ()
-    identity: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """An account. Without ``password_hash`` it can only use tokens; ``disabled`` shuts out both."""
-
-    name: str
-    organisation: str
-    role: Role
-    password_hash: str | None = None
-    disabled: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """An API token as it is kept.
-
-    Attributes:
-        id: public part. user: whose. digest: SHA-256 of the whole token text, hex. note: what it is used for.
-        rights: at most these of the account's. expires: microseconds or None.
-        last_used: day of the last use (days since the epoch) or None.
-    """
-
-    id: str
-    user: str
-    digest: str
-    note: str = ""
-    rights: tuple[Right, ...] = ("read", "write")
-    expires: int | None = None
-    last_used: int | None = None
 
 
 _Kept = TypeVar("_Kept", Organisation, User, Token)
@@ -166,15 +118,34 @@ class Accounts:
         return self._all("user", User)
 
     def add_token(
-        self, user: str, *, note: str = "", rights: Sequence[Right] = ("read", "write"), expires: int | None = None
+        self,
+        user: str,
+        *,
+        note: str = "",
+        rights: Sequence[Right] = ("read", "write"),
+        expires: int | None = None,
+        collections: Iterable[str] | None = None,
+        networks: Iterable[str] = (),
     ) -> tuple[Token, str]:
-        """Make a token; its text, the second value, is shown now and never again."""
+        """Make a token; its text, the second value, is shown now and never again.
+
+        Args:
+            user: whose. note: what it is used for. rights, expires, collections, networks: see `Token`.
+        """
         self._version("user", user)
-        if not rights or not ALL_RIGHTS.issuperset(rights):
-            raise BadRequest("a token has the right read, write, or both")
-        public = base64.b32encode(secrets.token_bytes(10)).decode().lower()
-        text = f"{TOKEN_MARK}_{public}_{secrets.token_urlsafe(32)}"
-        token = Token(public, user, token_digest(text), note, tuple(rights), expires)
+        public, text = new_token_text()
+        token = Token(
+            public,
+            user,
+            token_digest(text),
+            note,
+            tuple(dict.fromkeys(rights)),
+            expires,
+            collections=None if collections is None else tuple(sorted(set(collections))),
+            networks=spelled_networks(networks),
+            made=times.now(),
+        )
+        token.check()
         self._write("token", token.id, token, expect=0, action="token.add")
         return token, text
 
@@ -196,14 +167,12 @@ class Accounts:
         gone = Batch(documents=[DocumentWrite("token", id, None, expect=version)])
         self._audit.record("token.revoke", id, details={"user": token.user}, batch=gone)
 
-    def note_use(self, token: Token, version: int) -> None:
-        """Keep the day of a token's last use: at most one write a day and token."""
+    def note_use(self, token: Token, version: int, where: str) -> None:
+        """Keep the day of a token's last use and the address it came from first: one write a day and token at most."""
         today = times.day_of(times.now())
         if token.last_used != today:
-            used = DocumentWrite(
-                "token", token.id, msgspec.json.encode(replace(token, last_used=today)), expect=version
-            )
-            self._store.commit(Batch(documents=[used]))
+            used = msgspec.json.encode(replace(token, last_used=today, last_from=where))
+            self._store.commit(Batch(documents=[DocumentWrite("token", token.id, used, expect=version)]))
 
     def _check_organisation(self, organisation: Organisation) -> None:
         if not _ORGANISATION_NAME.fullmatch(organisation.name):
@@ -221,7 +190,9 @@ class Accounts:
         organisation = self.organisation(user.organisation)
         if organisation is None:
             raise NotFound(f"there is no organisation {user.organisation}")
-        if user.role in _CITY_ROLES and organisation.kind != "city":
+        if user.role not in ROLES:
+            raise BadRequest(f"there is no role {user.role}; there are {', '.join(ROLES)}")
+        if user.role in CITY_ROLES and organisation.kind != "city":
             raise BadRequest(f"role {user.role} is for the city's own people; use partner or liaison")
 
     def _version(self, kind: str, key: str) -> int:
@@ -250,17 +221,18 @@ def _told(value: Organisation | User | Token) -> dict[str, object]:
     """Return what the audit log tells of a change: never a hash or a digest."""
     match value:
         case Organisation():
-            return {"kind": value.kind, "groups": ",".join(value.groups)}
+            return {"kind": value.kind, "groups": ",".join(value.groups), "disabled": value.disabled}
         case User():
             return {"organisation": value.organisation, "role": value.role, "disabled": value.disabled}
         case Token():
             expires = times.format_timestamp(value.expires) if value.expires else "never"
-            return {"user": value.user, "rights": ",".join(value.rights), "expires": expires}
-
-
-def token_digest(text: str) -> str:
-    """Return what is kept of a token: no salt is needed for 32 random bytes."""
-    return hashlib.sha256(text.encode()).hexdigest()
+            return {
+                "user": value.user,
+                "rights": ",".join(value.rights),
+                "expires": expires,
+                "collections": "all" if value.collections is None else ",".join(value.collections),
+                "networks": ",".join(value.networks) or "any",
+            }
 
 
 def password_fits(password_hash: str, password: str) -> bool:
@@ -277,5 +249,5 @@ def _hash(password: str) -> str:
     return _HASHER.hash(password)
 
 
-DUMMY_HASH = _HASHER.hash(secrets.token_hex(16))
-"""Compared with when there is no such user, so that the answer takes as long."""
+DUMMY_HASH = f"$argon2id$v=19$m={19 * 1024},t=2,p=1${'A' * 22}${'A' * 43}"
+"""Compared with when there is no such user, so that the answer takes as long; the hash of no known password."""

@@ -13,21 +13,23 @@ import binascii
 import contextlib
 import hmac
 import re
+from dataclasses import replace
 from typing import NoReturn
 
-from hub.access.accounts import LONGEST_PASSWORD, TOKEN_MARK, Accounts, User, token_digest
+from hub.access.accounts import LONGEST_PASSWORD, Accounts
 from hub.access.audit import Audit
 from hub.access.coarse import Coarse
 from hub.access.guesses import Guesses
+from hub.access.members import User
 from hub.access.passwords import Passwords
-from hub.access.principal import ALL_RIGHTS, Principal, Right
+from hub.access.principal import Principal, is_able
+from hub.access.tokens import TOKEN_MARK, Token, token_digest
 from hub.errors import Conflict, NotFound, NotSignedIn, StoreFull, StoreUnavailable, TooManyRequests
 from hub.model import times
 from hub.model.audience import Reader
 
 _TOKEN = re.compile(rf"{TOKEN_MARK}_([a-z2-7]{{16}})_[A-Za-z0-9_-]{{43}}", re.ASCII)
 _NO_DIGEST = "0" * 64
-_CITY_READERS = ("analyst", "administrator")
 
 
 class SignIn:
@@ -73,7 +75,7 @@ class SignIn:
             case "basic":
                 return self._basic(rest.strip(), where)
             case "bearer" | "token":
-                return self._by_token(rest.strip(), None)
+                return self._by_token(rest.strip(), None, where)
         raise NotSignedIn("the Authorization header has an unknown scheme: use Basic or Bearer")
 
     def principal_of(self, name: str, token: str | None = None) -> Principal:
@@ -89,11 +91,11 @@ class SignIn:
         if found is None:
             raise NotFound(f"there is no user {name}")
         if token is None:
-            return self._principal_of(found[0], ALL_RIGHTS, None)
+            return self._principal_of(found[0])
         kept = self._accounts.token(token)
         if kept is None or kept[0].user != name:
             raise NotFound(f"{name} has no token {token}; `threathub token list` shows all")
-        return self._principal_of(found[0], frozenset(kept[0].rights), token)
+        return self._principal_of(found[0], kept[0])
 
     def _basic(self, encoded: str, where: str) -> Principal:
         try:
@@ -108,7 +110,7 @@ class SignIn:
         if not colon or len(password) > LONGEST_PASSWORD:
             _wrong()
         if _TOKEN.fullmatch(password):
-            return self._by_token(password, name)
+            return self._by_token(password, name, where)
         return self._by_password(name, password, where)
 
     def _by_password(self, name: str, password: str, where: str) -> Principal:
@@ -121,9 +123,9 @@ class SignIn:
             self._tell("signin.lock", where, TooManyRequests.code, user.name if user else "", first=seconds)
         if user is None or not verdict.fits:
             _wrong()
-        return self._principal_of(user, ALL_RIGHTS, None)
+        return self._principal_of(user)
 
-    def _by_token(self, text: str, name: str | None) -> Principal:
+    def _by_token(self, text: str, name: str | None, where: str) -> Principal:
         shape = _TOKEN.fullmatch(text)
         found = self._accounts.token(shape[1]) if shape else None
         kept = found[0].digest if found else _NO_DIGEST
@@ -132,26 +134,32 @@ class SignIn:
         token, version = found
         if name not in (None, "", "token", token.user):
             _wrong()
+        if not token.allows(where):
+            self._tell("signin.network", where, NotSignedIn.code, token.id, user=token.user)
+            _wrong()
         if token.expires is not None and token.expires <= times.now():
             raise NotSignedIn(f"token {TOKEN_MARK}_{token.id} has expired: ask for a new one")
         account = self._accounts.user(token.user)
         if account is None:
             _wrong()
-        principal = self._principal_of(account[0], frozenset(token.rights), token.id)
+        principal = self._principal_of(account[0], token)
         # Another worker may have noted it already, or nothing can be written now: reading goes on.
         with contextlib.suppress(Conflict, StoreUnavailable, StoreFull):
-            self._accounts.note_use(token, version)
+            self._accounts.note_use(token, version, where)
         return principal
 
-    def _principal_of(self, user: User, rights: frozenset[Right], token: str | None) -> Principal:
+    def _principal_of(self, user: User, token: Token | None = None) -> Principal:
         organisation = self._accounts.organisation(user.organisation)
-        if user.disabled or organisation is None:
+        if user.disabled or organisation is None or organisation.disabled:
             _wrong()
         home = organisation.kind == "city"
-        reader = Reader(
-            organisation.name, frozenset(organisation.groups), home=home, analyst=home and user.role in _CITY_READERS
-        )
-        return Principal(user.name, organisation.name, user.role, reader, rights, token, organisation.identity)
+        confidential = home and is_able(user.role, "confidential")
+        reader = Reader(organisation.name, frozenset(organisation.groups), home=home, analyst=confidential)
+        principal = Principal(user.name, organisation.name, user.role, reader, identity=organisation.identity)
+        if token is None:
+            return principal
+        collections = None if token.collections is None else frozenset(token.collections)
+        return replace(principal, rights=frozenset(token.rights), token=token.id, collections=collections)
 
 
 def _wrong() -> NoReturn:

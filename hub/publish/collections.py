@@ -14,14 +14,16 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from hub.access.principal import Principal
+from hub.access.principal import ROLES, Principal, roles_held
 from hub.errors import BadSettings
 from hub.model.audience import TLP, Decision, Purpose
 from hub.store.ports import Scope
 
 STIX_21 = "application/stix+json;version=2.1"
 
-Grant = Annotated[str, Field(pattern=r"^(everyone|(role|organisation|group):[a-z0-9][a-z0-9._-]*)$")]
+_GRANT = rf"^(everyone|role:({'|'.join(ROLES)})|(organisation|group):[a-z0-9][a-z0-9._-]*)$"
+
+Grant = Annotated[str, Field(pattern=_GRANT)]
 """``everyone``, ``role:liaison``, ``organisation:water``, ``group:utilities``."""
 
 
@@ -132,6 +134,8 @@ class Collections:
                 grants = (*collection.read, *collection.write, *collection.advertise)
         if use != "know" and use not in principal.rights:
             return Decision(False, f"the token {principal.token} has not the right {use}")
+        if not principal.is_for(collection.key):
+            return Decision(False, f"the token {principal.token} is for other collections")
         grant = _granted(grants, principal)
         if grant is None:
             named = ", ".join(grants)
@@ -169,7 +173,8 @@ class Collections:
 
 def _granted(grants: Iterable[str], principal: Principal) -> str | None:
     """Return the first of the grants that the account has."""
-    held = {"everyone", f"role:{principal.role}", f"organisation:{principal.organisation}"}
+    held = {"everyone", f"organisation:{principal.organisation}"}
+    held.update(f"role:{role}" for role in roles_held(principal.role))
     held.update(f"group:{group}" for group in principal.reader.groups)
     return next((grant for grant in grants if grant in held), None)
 

@@ -179,9 +179,12 @@ class Publisher:
         """Return the organisations with an account that may read a collection and see an audience there."""
         found: set[str] = set()
         for user in self._accounts.users():
-            if user.organisation in found or user.disabled:
+            if user.organisation in found:
                 continue
-            principal = self._signin.principal_of(user.name)
+            try:
+                principal = self._signin.principal_of(user.name)
+            except (NotFound, NotSignedIn):  # shut out, or removed meanwhile
+                continue
             if self._collections.may_read(principal, target) and may(principal.reader, audience).allowed:
                 found.add(user.organisation)
         return tuple(sorted(found))

@@ -163,7 +163,7 @@ class HubBackend(Backend):  # type: ignore[misc]
         results: list[Result] = []
         for start in range(0, len(items), _PORTION):
             results += self._gate.admit(items[start : start + _PORTION], origin).results
-        status = self._statuses.add(principal.user, api_root, begun, results)
+        status = self._statuses.add(principal.user, api_root, collection.key, begun, results)
         counts = {name: status[name] for name in ("total_count", "success_count", "failure_count")}
         self._tell("objects.post", collection.key, {"status": status["id"], **counts})
         self._publish(collection, results)
@@ -171,7 +171,7 @@ class HubBackend(Backend):  # type: ignore[misc]
 
     def get_status(self, api_root: str, status_id: str) -> dict[str, Any] | None:
         """Return the status of one of the account's own POSTs, or None (section 4.3)."""
-        return self._statuses.get(_asked().principal.user, api_root, status_id)
+        return self._statuses.get(_asked().principal, api_root, status_id)
 
     def delete_object(
         self, _api_root: str, _collection_id: str, object_id: str, _filters: object, _allowed: object

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from hub.access.principal import Principal
 from hub.admission.gate import Result
 from hub.model import times
 from hub.store.ports import UNVERSIONED, Batch, DocumentWrite, Store
@@ -25,8 +26,8 @@ class Statuses:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def add(self, user: str, api_root: str, begun: int, results: Sequence[Result]) -> dict[str, Any]:
-        """Make and keep the status of a POST that began at ``begun`` (microseconds)."""
+    def add(self, user: str, api_root: str, collection: str, begun: int, results: Sequence[Result]) -> dict[str, Any]:
+        """Make and keep the status of a POST into a collection that began at ``begun`` (microseconds)."""
         failures = [_failure(number, result) for number, result in enumerate(results) if _failed(result)]
         successes = [{"id": one.id, "version": one.version_text} for one in results if not _failed(one)]
         status: dict[str, Any] = {
@@ -41,19 +42,23 @@ class Statuses:
         status.update(
             {name: details for name, details in (("successes", successes), ("failures", failures)) if details}
         )
-        kept = orjson.dumps({"user": user, "api_root": api_root, "status": status})
+        kept = orjson.dumps({"user": user, "api_root": api_root, "collection": collection, "status": status})
         write = DocumentWrite("status", status["id"], kept, expect=0, expires=begun + KEPT)
         self._store.commit(Batch(documents=[write]))
         return status
 
-    def get(self, user: str, api_root: str, status_id: str) -> dict[str, Any] | None:
-        """Return a status, or None when there is none of that id for this account under this API root."""
+    def get(self, principal: Principal, api_root: str, status_id: str) -> dict[str, Any] | None:
+        """Return a status, or None when there is none of that id for this account under this API root.
+
+        A token for some collections only gets none of a POST into another one.
+        """
         document = self._store.document("status", status_id)
         if document is None:
             return None
         kept = orjson.loads(document.value)
         status: dict[str, Any] = kept["status"]
-        return status if (kept["user"], kept["api_root"]) == (user, api_root) else None
+        own = (kept["user"], kept["api_root"]) == (principal.user, api_root)
+        return status if own and principal.is_for(kept.get("collection", "")) else None
 
 
 def _failed(result: Result) -> bool:
