@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from hub.access.accounts import DUMMY_HASH, Accounts, password_fits
@@ -43,9 +45,15 @@ def test_networks_are_kept_in_one_spelling_and_checked(accounts: Accounts) -> No
 
 
 def test_impossible_tokens_are_refused(accounts: Accounts) -> None:
-    for wrong in ({"rights": ()}, {"rights": ("admin",)}, {"collections": ()}, {"note": "x" * 300}):
+    impossible: list[dict[str, Any]] = [
+        {"rights": ()},
+        {"rights": ("admin",)},
+        {"collections": ()},
+        {"note": "x" * 300},
+    ]
+    for wrong in impossible:
         with pytest.raises(BadRequest):
-            accounts.add_token("leo", **wrong)  # type: ignore[arg-type]
+            accounts.add_token("leo", **wrong)
 
 
 def test_a_token_from_elsewhere_is_refused_like_a_wrong_one_and_the_audit_log_says_why(
@@ -69,22 +77,23 @@ def test_a_token_from_elsewhere_is_refused_like_a_wrong_one_and_the_audit_log_sa
 def test_what_a_token_is_for_becomes_part_of_who_asks(accounts: Accounts) -> None:
     _, text = accounts.add_token("leo", rights=["read"], collections=["sightings", "inbox"])
     leo = SignIn(accounts).principal(f"Bearer {text}")
-    assert leo.collections == {"inbox", "sightings"}
-    assert leo.rights == {"read"}
+    assert leo.collections == frozenset({"inbox", "sightings"})
+    assert leo.rights == frozenset({"read"})
     assert leo.is_for("inbox")
     assert not leo.is_for("drop-box")
 
 
-def account(role: Role, **narrower: frozenset[str]) -> Principal:
-    return Principal("who", "city", role, Reader("city", home=True), **narrower)  # type: ignore[arg-type]
+def account(role: Role, **narrower: Any) -> Principal:
+    return Principal("who", "city", role, Reader("city", home=True), **narrower)
 
 
 def test_only_the_second_pair_of_eyes_reviews() -> None:
     assert set(ROLES) >= CITY_ROLES == {"analyst", "senior-analyst", "administrator"}
-    for role in ("partner", "liaison", "analyst"):
+    able: tuple[Role, ...] = ("senior-analyst", "administrator")
+    for role in set(ROLES).difference(able):
         with pytest.raises(NotAllowed, match="senior-analyst or administrator"):
             account(role).must_be_able("review")
-    for role in ("senior-analyst", "administrator"):
+    for role in able:
         account(role).must_be_able("review")
         for narrower in ({"collections": frozenset({"inbox"})}, {"rights": frozenset({"read"})}):
             with pytest.raises(NotAllowed):

@@ -52,7 +52,7 @@ def test_a_token_for_one_collection_knows_no_other(hub: Hub, accounts: Accounts)
     listed = ask(hub, text, "GET", "/hub/collections/").json()["collections"]
     assert [row["alias"] for row in listed] == [MINE]
     assert ask(hub, text, "GET", at(MINE)).status == 200
-    absent = {}
+    absent: dict[str, set[bytes]] = {}
     for name in (OTHER, "city-sector-water", "clean-9999"):
         for part in ("", "objects/", "manifest/", f"objects/{one['id']}/", f"objects/{one['id']}/versions/"):
             reply = ask(hub, text, "GET", at(name, part))
