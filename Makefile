@@ -5,7 +5,7 @@ JSON ?=
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install run test check bench soak lock clean
+.PHONY: install run test check bench requirements soak lock clean
 
 install: .venv/installed
 
@@ -29,6 +29,9 @@ check: install
 
 bench: install
 	$(BIN)/python -m bench
+
+requirements: install
+	$(BIN)/python -m tests.taxii.requirements
 
 soak: install
 	$(BIN)/python -m pytest -m soak -n 2 tests

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import itertools
 import json
 import os
+import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -41,16 +44,36 @@ class Reply:
 
 @dataclass
 class Hub:
-    """The running server and who may sign in: user -> token."""
+    """The running server and who may sign in: user -> token; with a certificate it speaks TLS."""
 
     port: int
     tokens: dict[str, str]
     data: Path
+    certificate: Path | None = None
     clean: Iterator[int] = field(default_factory=itertools.count)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}"
+
+    @property
+    def verify(self) -> str | bool:
+        """What requests checks the server's certificate with."""
+        return str(self.certificate) if self.certificate else True
+
+    @functools.cached_property
+    def trust(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.certificate))
+
+    def connect(self) -> socket.socket:
+        """Open a connection to write bytes to."""
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        return self.trust.wrap_socket(plain, server_hostname="127.0.0.1") if self.certificate else plain
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self.certificate:
+            return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=60, context=self.trust)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
 
     def call(
         self,
@@ -71,7 +94,7 @@ class Hub:
             body = body if isinstance(body, bytes) else json.dumps(body).encode()
         sent |= headers or {}
         target = f"{path}?{urlencode(query)}" if query else path
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = self._connection()
         try:
             connection.request(method, target, body, {name: text for name, text in sent.items() if text is not None})
             response = connection.getresponse()
@@ -171,6 +194,19 @@ def prepare(data: Path) -> dict[str, str]:
         tokens[name] = accounts.add_token(name)[1]
     store.close()
     return tokens
+
+
+OPENSSL = shutil.which("openssl")
+
+
+def make_certificate(folder: Path) -> tuple[Path, tuple[str, ...]]:
+    """Make a self-signed certificate for this machine; return it and the server's options that use it."""
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    request = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    command = [str(OPENSSL), *request.split(), "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    options = ("--ssl-certificate", str(certificate), "--ssl-keyfile", str(key), "--ssl-protocol-min", "tls1.2")
+    return certificate, options
 
 
 def start_server(data: Path, *options: str, public: bool = False) -> tuple[subprocess.Popen[bytes], int]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
 from typing import Any
 
 import pytest
@@ -12,7 +15,7 @@ from requests.exceptions import HTTPError
 from taxii2client.common import TokenAuth
 from taxii2client.v21 import ApiRoot, Collection, Server, as_pages
 
-from tests.taxii.served import PASSWORD, Box, Hub, indicator, versions_of
+from tests.taxii.served import PASSWORD, ROOT, Box, Hub, indicator, versions_of
 
 
 def collection_at(box: Box, **credentials: Any) -> Collection:
@@ -21,7 +24,8 @@ def collection_at(box: Box, **credentials: Any) -> Collection:
     return Collection(f"{box.hub.url}/hub/collections/{box.get('').json()['id']}/", **credentials)
 
 
-def test_s01_server_root_and_collections(hub: Hub) -> None:
+@pytest.mark.requirement("S01")
+def test_server_root_and_collections(hub: Hub) -> None:
     server = Server(f"{hub.url}/taxii2/", user="leo", password=PASSWORD)
     assert server.title == "City Threat Hub"
     assert server.default.url == f"{hub.url}/hub/"
@@ -35,7 +39,8 @@ def test_s01_server_root_and_collections(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("way", ["password", "token as password", "Token scheme"])
-def test_s01_every_way_to_sign_in(box: Box, way: str) -> None:
+@pytest.mark.requirement("S01")
+def test_every_way_to_sign_in(box: Box, way: str) -> None:
     token = box.hub.tokens["leo"]
     credentials = {
         "password": {"user": "leo", "password": PASSWORD},
@@ -47,7 +52,8 @@ def test_s01_every_way_to_sign_in(box: Box, way: str) -> None:
         collection_at(box, user="leo", password="not this").get_objects()
 
 
-def test_s02_as_pages(box: Box) -> None:
+@pytest.mark.requirement("S02")
+def test_as_pages(box: Box) -> None:
     objects = [indicator(str(number)) for number in range(25)]
     box.post(*objects)
     collection = collection_at(box)
@@ -60,7 +66,8 @@ def test_s02_as_pages(box: Box) -> None:
     assert [one for page in later for one in page["objects"]] == objects[10:]
 
 
-def test_s03_add_status_versions_delete(box: Box) -> None:
+@pytest.mark.requirement("S03")
+def test_add_status_versions_delete(box: Box) -> None:
     collection = collection_at(box)
     one = indicator()
     newer = versions_of(one, "2026-02-02T00:00:00.000Z")[0]
@@ -78,7 +85,8 @@ def test_s03_add_status_versions_delete(box: Box) -> None:
         collection.get_object(one["id"])
 
 
-def test_s04_cytaxii2(box: Box) -> None:
+@pytest.mark.requirement("S04")
+def test_cytaxii2(box: Box) -> None:
     client = cytaxii2.cytaxii2(f"{box.hub.url}/taxii2/", "leo", PASSWORD)
     found = client.discovery_request()
     assert found["status"]
@@ -93,10 +101,50 @@ def test_s04_cytaxii2(box: Box) -> None:
     assert client.poll_request(address, object_type="indicator", limit=5)["response"]["objects"] == [one]
 
 
-def test_s05_stix2_reads_what_it_gets(box: Box) -> None:
+@pytest.mark.requirement("S05")
+def test_stix2_reads_what_it_gets(box: Box) -> None:
     versions = versions_of(indicator("x"), "2026-01-02T00:00:00.000Z", "2026-01-03T00:00:00.000Z")
     box.post(*versions)
     source = stix2.TAXIICollectionSource(collection_at(box))
     assert source.get(versions[0]["id"]).modified.day == 3
     assert len(source.all_versions(versions[0]["id"])) == 2
     assert [one.name for one in source.query([stix2.Filter("type", "=", "indicator")])] == ["x"]
+
+
+@pytest.mark.requirement("S05", "K20")
+def test_stix2_hands_in(box: Box) -> None:
+    sent = [stix2.parse(indicator(name)) for name in ("one", "two", "three")]
+    sink = stix2.TAXIICollectionSink(collection_at(box))
+    sink.add(sent[0])
+    sink.add([json.loads(sent[1].serialize()), sent[2].serialize()])
+    stored = stix2.TAXIICollectionSource(collection_at(box))
+    assert [stored.get(one.id) for one in sent] == sent
+
+
+BLOCKS = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+MANUAL = (ROOT / "docs/partner/taxii.md").read_text()
+
+
+def in_manual(language: str) -> list[str]:
+    return [block for kind, block in BLOCKS.findall(MANUAL) if kind == language]
+
+
+def test_the_curl_lines_of_the_manual(hub: Hub) -> None:
+    lines = [line for block in in_manual("") for line in block.splitlines() if line.startswith("curl")]
+    assert len(lines) >= 2
+    for line in lines:
+        done = subprocess.run(
+            ["bash", "-c", line.replace("curl ", "curl --silent --show-error --fail ").replace("https://HUB", hub.url)],
+            env={**os.environ, "TOKEN": hub.tokens["leo"], "CURL_CA_BUNDLE": str(hub.certificate or "")},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, (line, done.stderr)
+        json.loads(done.stdout)
+
+
+def test_the_python_of_the_manual(hub: Hub) -> None:
+    for block in in_manual("python"):
+        exec(block.replace("https://HUB", hub.url).replace('"you"', '"leo"'), {"TOKEN": hub.tokens["leo"]})

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-import socket
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
+
+import pytest
 
 from tests.taxii.served import TAXII, Box, indicator
 from tests.taxii.test_reading import LAST
 
 
-def test_q01_to_q04_a_poller_misses_and_repeats_nothing(box: Box) -> None:
+@pytest.mark.requirement("Q01", "Q02", "Q03", "Q04")
+def test_a_poller_misses_and_repeats_nothing(box: Box) -> None:
     envelopes = [[indicator(f"{number}-{place}") for place in range(8)] for number in range(100)]
     sent = sorted(one["id"] for envelope in envelopes for one in envelope)
     done = Event()
@@ -46,14 +48,15 @@ def test_q01_to_q04_a_poller_misses_and_repeats_nothing(box: Box) -> None:
     assert sorted(one["id"] for one in box.manifest(**{"match[version]": "all"})) == sent
 
 
-def test_q05_a_slow_upload_is_dated_when_it_is_stored(box: Box) -> None:
+@pytest.mark.requirement("Q05")
+def test_a_slow_upload_is_dated_when_it_is_stored(box: Box) -> None:
     slow, quick = indicator("slow"), indicator("quick")
     body = json.dumps({"objects": [slow]}).encode()
     head = (
         f"POST {box.path}objects/ HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {box.hub.tokens['leo']}\r\n"
         f"Accept: {TAXII}\r\nContent-Type: {TAXII}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", box.hub.port)) as connection:
+    with box.hub.connect() as connection:
         connection.sendall(head.encode() + body[:40])
         box.post(quick)
         reply = box.get()
@@ -67,7 +70,7 @@ def test_q05_a_slow_upload_is_dated_when_it_is_stored(box: Box) -> None:
 def test_a_half_sent_body_stores_nothing(box: Box) -> None:
     body = json.dumps({"objects": [indicator()]}).encode()
     for user in ("leo", "pam"):  # the second may not post at all
-        with socket.create_connection(("127.0.0.1", box.hub.port)) as connection:
+        with box.hub.connect() as connection:
             connection.sendall(
                 f"POST {box.path}objects/ HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {box.hub.tokens[user]}\r\n"
                 f"Content-Type: {TAXII}\r\nContent-Length: {len(body) + 10}\r\n\r\n".encode()
@@ -81,7 +84,7 @@ def test_thirty_half_sent_bodies_do_not_stop_the_others(box: Box) -> None:
         f"POST {box.path}objects/ HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {box.hub.tokens['leo']}\r\n"
         f"Content-Type: {TAXII}\r\nContent-Length: 1000\r\n\r\n{{"
     )
-    held = [socket.create_connection(("127.0.0.1", box.hub.port)) for _ in range(30)]
+    held = [box.hub.connect() for _ in range(30)]
     try:
         for connection in held:
             connection.sendall(head.encode())

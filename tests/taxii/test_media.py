@@ -32,7 +32,7 @@ V21 = "application/taxii+json;version=2.1"
         f"{V21};charset=utf-8",
     ],
 )
-def test_a02_to_a10_accepted(accept: str | None) -> None:
+def test_accepted(accept: str | None) -> None:
     assert accepts_taxii(accept)
 
 
@@ -50,17 +50,17 @@ def test_a02_to_a10_accepted(accept: str | None) -> None:
         '"',
     ],
 )
-def test_a09_not_acceptable(accept: str) -> None:
+def test_not_acceptable(accept: str) -> None:
     assert not accepts_taxii(accept)
 
 
 @pytest.mark.parametrize("sent", [V21, "application/taxii+json", 'APPLICATION/taxii+json ; version="2.1"'])
-def test_a11_content_type_taken(sent: str) -> None:
+def test_content_type_taken(sent: str) -> None:
     assert is_taxii(sent)
 
 
 @pytest.mark.parametrize("sent", [None, "", "application/json", "application/taxii+json;version=2.0", ";", ","])
-def test_a12_content_type_refused(sent: str | None) -> None:
+def test_content_type_refused(sent: str | None) -> None:
     assert not is_taxii(sent)
 
 

@@ -120,7 +120,7 @@ def test_j_t24_page_tokens_outlive_restarts_and_work_in_other_workers(worker: Ca
         (ZeroDivisionError("secret inside"), 500, "internal-error"),
     ],
 )
-def test_a16_faults_of_the_hub(
+def test_faults_of_the_hub(
     worker: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch, fault: Exception, status: int, code: str
 ) -> None:
     one = worker()

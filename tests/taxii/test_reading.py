@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hub.model.stix import STIX_TYPES
 from tests.taxii.served import TAXII, Box, Hub, indicator, versions_of
 from tests.taxii.test_protocol import assert_error
 
@@ -28,7 +29,8 @@ def versions_in(objects: list[Any]) -> list[str]:
     return [one.get("modified") or one.get("created") for one in objects]
 
 
-def test_g01_g02_g05_g07_manifest(box: Box) -> None:
+@pytest.mark.requirement("G01", "G02", "G05", "G07")
+def test_manifest(box: Box) -> None:
     objects = [indicator(str(number)) for number in range(3)]
     box.post(*objects)
     reply = box.get("manifest/")
@@ -40,7 +42,8 @@ def test_g01_g02_g05_g07_manifest(box: Box) -> None:
     assert (reply.headers[FIRST], reply.headers[LAST]) == (records[0]["date_added"], records[-1]["date_added"])
 
 
-def test_g03_g04_g12_versions_are_spelled_as_in_the_object(box: Box) -> None:
+@pytest.mark.requirement("G03", "G04", "G12")
+def test_versions_are_spelled_as_in_the_object(box: Box) -> None:
     seconds, digits = indicator(modified="2026-01-02T00:00:00.000Z"), indicator(modified="2026-01-02T00:00:00.1234Z")
     box.post(seconds, digits, MARKING, SCO)
     found = {one["id"]: one["version"] for one in box.manifest()}
@@ -55,7 +58,8 @@ def test_g03_g04_g12_versions_are_spelled_as_in_the_object(box: Box) -> None:
         assert box.get(f"objects/{object_id}/versions/").json()["versions"] == [version]
 
 
-def test_g06_h04_h05_in_order_of_arrival(box: Box) -> None:
+@pytest.mark.requirement("G06", "H04", "H05")
+def test_in_order_of_arrival(box: Box) -> None:
     for number in range(5):
         box.post(indicator(str(number), modified=f"2026-01-0{9 - number}T00:00:00.000Z"))
     records = box.manifest()
@@ -66,7 +70,8 @@ def test_g06_h04_h05_in_order_of_arrival(box: Box) -> None:
 
 
 @pytest.mark.parametrize("part", ["manifest/", "objects/"])
-def test_g08_h02_h09_nothing(box: Box, part: str) -> None:
+@pytest.mark.requirement("G08", "H02", "H09")
+def test_nothing(box: Box, part: str) -> None:
     reply = box.get(part)
     assert (reply.status, reply.json()) == (200, {})
     assert MICROSECONDS.fullmatch(reply.headers[FIRST])
@@ -74,14 +79,16 @@ def test_g08_h02_h09_nothing(box: Box, part: str) -> None:
     assert box.get(part, added_after=asked).headers[LAST] == asked
 
 
-def test_h09_t2_an_empty_answer_tells_nothing_of_what_others_write(box: Box, hub: Hub) -> None:
+@pytest.mark.requirement("H09")
+def test_t2_an_empty_answer_tells_nothing_of_what_others_write(box: Box, hub: Hub) -> None:
     before = box.get().headers[LAST]
     inbox = "/hub/collections/inbox/objects/"
     hub.call("POST", inbox, "lia", body={"objects": [indicator()]})
     assert box.get().headers[LAST] == before
 
 
-def test_h01_h03_h08_envelope(box: Box) -> None:
+@pytest.mark.requirement("H01", "H03", "H08")
+def test_envelope(box: Box) -> None:
     odd = indicator(x_city_weight=1.10, x_city_note={"a": [1, None, True]}, modified="2026-01-02T03:04:05.123456Z")
     box.post(odd, SCO)
     reply = box.get()
@@ -98,7 +105,8 @@ def test_stored_bytes_are_served_untouched(box: Box) -> None:
     assert text.encode() in box.get().body
 
 
-def test_h06_h07_only_the_latest_and_nothing_twice(box: Box) -> None:
+@pytest.mark.requirement("H06", "H07")
+def test_only_the_latest_and_nothing_twice(box: Box) -> None:
     one = indicator()
     newest, oldest, middle = versions_of(
         one, "2026-03-03T00:00:00.000Z", "2026-01-01T00:00:00.000Z", "2026-02-02T00:00:00.000Z"
@@ -110,7 +118,8 @@ def test_h06_h07_only_the_latest_and_nothing_twice(box: Box) -> None:
     assert every == [newest, oldest, middle]
 
 
-def test_i01_i02_added_after(box: Box) -> None:
+@pytest.mark.requirement("I01", "I02")
+def test_added_after(box: Box) -> None:
     box.post(*[indicator(str(number), modified="2031-01-01T00:00:00.000Z") for number in range(4)])
     dates = [one["date_added"] for one in box.manifest()]
     for position, date in enumerate(dates):
@@ -137,13 +146,15 @@ def test_i01_i02_added_after(box: Box) -> None:
     ],
 )
 @pytest.mark.parametrize("part", ["objects/", "manifest/"])
-def test_i03_i04_i05_i20_i21_i25_j09_refused(box: Box, part: str, query: str) -> None:
+@pytest.mark.requirement("I03", "I04", "I05", "I20", "I21", "I25", "J09")
+def test_refused(box: Box, part: str, query: str) -> None:
     reply = box.hub.get(f"{box.path}{part}?{query}")
     assert_error(reply, 400)
     assert reply.json()["error_code"] in ("bad-filter", "bad-cursor")
 
 
-def test_i06_i07_i08_limit(box: Box) -> None:
+@pytest.mark.requirement("G11", "I06", "I07", "I08")
+def test_limit(box: Box) -> None:
     box.post(*[indicator() for _ in range(3)])
     for limit, more in ((1, True), (2, True), (3, False), (5000, False), (10**30, False)):
         for part in ("objects/", "manifest/"):
@@ -152,7 +163,8 @@ def test_i06_i07_i08_limit(box: Box) -> None:
             assert ("next" in found) == more
 
 
-def test_i09_the_hubs_own_cap(box: Box) -> None:
+@pytest.mark.requirement("I09", "J04")
+def test_the_hubs_own_cap(box: Box) -> None:
     many = [{**SCO, "id": f"domain-name--{number:08x}-2694-4902-a737-62b74539a41b"} for number in range(1003)]
     for number, one in enumerate(many):
         one["value"] = f"evil{number}.example"
@@ -162,7 +174,8 @@ def test_i09_the_hubs_own_cap(box: Box) -> None:
     assert [one["id"] for page in pages for one in page] == [one["id"] for one in many]
 
 
-def test_i10_i11_i13_i24_ids_and_types(box: Box) -> None:
+@pytest.mark.requirement("G09", "I10", "I11", "I13", "I24", "I26", "I27")
+def test_ids_and_types(box: Box) -> None:
     objects = [indicator("a"), indicator("b"), SCO, MARKING]
     box.post(*objects)
     ids = [one["id"] for one in objects]
@@ -179,11 +192,13 @@ def test_i10_i11_i13_i24_ids_and_types(box: Box) -> None:
         assert found(**{"match[id]": ids[0], "match[type]": "domain-name"}) == []
         assert found(**{"match[type]": "indicator", "limit": "1"}) == [ids[0]]
         assert found(**{"match[colour]": "red", "limit": "4"}) == ids
+        assert found(colour="red", **{"match[type]": "indicator"}) == ids[:2]
         date = box.manifest()[0]["date_added"]
         assert found(**{"match[type]": "indicator", "added_after": date}) == [ids[1]]
 
 
-def test_i14_to_i19_versions(box: Box) -> None:
+@pytest.mark.requirement("G09", "G10", "I14", "I15", "I16", "I17", "I18", "I19")
+def test_versions(box: Box) -> None:
     one = versions_of(indicator(), "2026-01-02T00:00:00.000Z", "2026-01-03T00:00:00.000Z", "2026-01-01T12:00:00.000Z")
     box.post(*one, MARKING)
     times = versions_in(one)
@@ -191,6 +206,12 @@ def test_i14_to_i19_versions(box: Box) -> None:
     def found(versions: str) -> list[str]:
         return versions_in(box.objects(**{"match[version]": versions, "match[type]": "indicator"}))
 
+    def recorded(versions: dict[str, str]) -> list[str]:
+        return [one["version"] for one in box.manifest(**versions, **{"match[type]": "indicator"})]
+
+    assert recorded({}) == recorded({"match[version]": "last"}) == [times[1]]
+    assert recorded({"match[version]": "all"}) == times
+    assert recorded({"match[version]": f"first,{times[0]}"}) == [times[0], times[2]]
     assert found("last") == [times[1]]
     assert found("first") == [times[2]]
     assert found("all") == times
@@ -203,7 +224,8 @@ def test_i14_to_i19_versions(box: Box) -> None:
     assert box.objects(**{"match[version]": MARKING["created"]}) == [MARKING]
 
 
-def test_i22_i23_specification_versions(box: Box) -> None:
+@pytest.mark.requirement("I22", "I23")
+def test_specification_versions(box: Box) -> None:
     box.post(indicator(), SCO)
     assert len(box.objects(**{"match[spec_version]": "2.1"})) == 2
     assert box.objects(**{"match[spec_version]": "2.0"}) == []
@@ -211,14 +233,24 @@ def test_i22_i23_specification_versions(box: Box) -> None:
     assert len(box.objects(**{"match[spec_version]": "2.0,2.1"})) == 2
 
 
-def test_i28_brackets_and_commas(box: Box) -> None:
+@pytest.mark.requirement("I12")
+def test_every_type_of_stix_can_be_asked_for(box: Box) -> None:
+    box.post(indicator(), SCO)
+    for kind in sorted(STIX_TYPES):
+        found = box.objects(**{"match[type]": kind})
+        assert [one["type"] for one in found] == [kind] * (kind in ("indicator", "domain-name"))
+
+
+@pytest.mark.requirement("I28")
+def test_brackets_and_commas(box: Box) -> None:
     box.post(SCO, MARKING)
     for query in ("match[type]=domain-name,marking-definition", "match%5Btype%5D=domain-name%2Cmarking-definition"):
         assert len(box.hub.get(f"{box.path}objects/?{query}").json()["objects"]) == 2
 
 
 @pytest.mark.parametrize("limit", [1, 7, 100])
-def test_j01_j02_j03_j06_j07_walks(box: Box, limit: int) -> None:
+@pytest.mark.requirement("J01", "J02", "J03", "J06", "J07", "J14")
+def test_walks(box: Box, limit: int) -> None:
     names = [str(number) for number in range(9 if limit == 1 else 120)]
     box.post(*[indicator(name) for name in names])
     assert [one["name"] for page in box.walk(limit=limit) for one in page] == names
@@ -233,7 +265,8 @@ def test_j01_j02_j03_j06_j07_walks(box: Box, limit: int) -> None:
         assert len(seen) == len(set(seen)) == len(names)
 
 
-def test_j05_a_walk_with_filters(box: Box) -> None:
+@pytest.mark.requirement("J05")
+def test_a_walk_with_filters(box: Box) -> None:
     for number in range(10):
         box.post(indicator(str(number)), {**SCO, "id": f"domain-name--{number:08x}-2694-4902-a737-62b74539a41b"})
     after = box.manifest()[3]["date_added"]
@@ -241,7 +274,8 @@ def test_j05_a_walk_with_filters(box: Box) -> None:
     assert [one["name"] for page in pages for one in page] == list("23456789")
 
 
-def test_j08_versions_walk_by_added_after(box: Box) -> None:
+@pytest.mark.requirement("J08")
+def test_versions_walk_by_added_after(box: Box) -> None:
     one = indicator()
     versions = [f"2026-01-0{number}T00:00:00.000Z" for number in range(1, 8)]
     box.post(*versions_of(one, *versions))
@@ -253,7 +287,8 @@ def test_j08_versions_walk_by_added_after(box: Box) -> None:
     assert seen == versions
 
 
-def test_j10_j11_a_token_is_worth_nothing_elsewhere(box: Box, hub: Hub) -> None:
+@pytest.mark.requirement("J10", "J11")
+def test_a_token_is_worth_nothing_elsewhere(box: Box, hub: Hub) -> None:
     objects = [indicator() for _ in range(3)]
     box.post(*objects)
     token = box.get(limit=1).json()["next"]
@@ -272,7 +307,8 @@ def test_j10_j11_a_token_is_worth_nothing_elsewhere(box: Box, hub: Hub) -> None:
     assert_error(box.get(next=token[:-2] + ("AA" if token[-2:] != "AA" else "BB")), 400, "bad-cursor")
 
 
-def test_j12_j13_retries_and_writers(box: Box) -> None:
+@pytest.mark.requirement("J12", "J13")
+def test_retries_and_writers(box: Box) -> None:
     names = [str(number) for number in range(6)]
     box.post(*[indicator(name) for name in names])
     first = box.get(limit=4).json()
@@ -283,7 +319,8 @@ def test_j12_j13_retries_and_writers(box: Box) -> None:
     assert [one["name"] for one in first["objects"] + rest["objects"]] == [*names, "late"]
 
 
-def test_j14_a_walk_that_ends_empty_keeps_its_date(box: Box) -> None:
+@pytest.mark.requirement("J14")
+def test_a_walk_that_ends_empty_keeps_its_date(box: Box) -> None:
     objects = [indicator() for _ in range(2)]
     box.post(*objects)
     page = box.get(limit=1)
@@ -293,7 +330,8 @@ def test_j14_a_walk_that_ends_empty_keeps_its_date(box: Box) -> None:
     assert empty.headers[LAST] == page.headers[LAST]
 
 
-def test_l01_l02_l04_l05_one_object(box: Box) -> None:
+@pytest.mark.requirement("L01", "L02", "L04", "L05")
+def test_one_object(box: Box) -> None:
     one = versions_of(indicator(), "2026-01-02T00:00:00.000Z", "2026-01-03T00:00:00.000Z", "2026-01-01T00:00:00.000Z")
     box.post(*one, indicator())
     part = f"objects/{one[0]['id']}/"
@@ -309,13 +347,15 @@ def test_l01_l02_l04_l05_one_object(box: Box) -> None:
 
 
 @pytest.mark.parametrize("id", ["indicator--00000000-0000-4000-8000-000000000000", "x", "%2e%2e", "a'b", "%00"])
-def test_l03_n05_unknown_object(box: Box, id: str) -> None:
+@pytest.mark.requirement("L03", "N05")
+def test_unknown_object(box: Box, id: str) -> None:
     assert_error(box.get(f"objects/{id}/"), 404, "not-found")
     assert_error(box.get(f"objects/{id}/?limit=1"), 404, "not-found")
     assert_error(box.get(f"objects/{id}/versions/"), 404, "not-found")
 
 
-def test_n01_to_n04_n06_versions(box: Box) -> None:
+@pytest.mark.requirement("N01", "N02", "N03", "N04", "N06")
+def test_versions_of_one_object(box: Box) -> None:
     one = versions_of(indicator(), "2026-01-02T00:00:00.000Z", "2026-01-03T00:00:00.000Z", "2026-01-01T00:00:00.000Z")
     box.post(*one, MARKING)
     part = f"objects/{one[0]['id']}/versions/"

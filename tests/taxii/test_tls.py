@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import ssl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,28 +12,24 @@ import pytest
 from cytaxii2 import cytaxii2
 from taxii2client.v21 import Server
 
-from tests.taxii.served import PASSWORD, indicator, prepare, start_server, stop_server
+from tests.taxii.served import OPENSSL, PASSWORD, indicator, make_certificate, prepare, start_server, stop_server
 
-OPENSSL = shutil.which("openssl")
 pytestmark = pytest.mark.skipif(OPENSSL is None, reason="no openssl command to make a certificate with")
 
 
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
     data = tmp_path_factory.mktemp("tls")
-    certificate, key = data / "cert.pem", data / "key.pem"
-    request = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
-    command = [str(OPENSSL), *request.split(), "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(command, check=True, capture_output=True)
+    certificate, options = make_certificate(data)
     prepare(data)
-    options = ("--ssl-certificate", str(certificate), "--ssl-keyfile", str(key), "--ssl-protocol-min", "tls1.2")
     process, port = start_server(data, *options, public=True)
     yield port, certificate
     stop_server(process)
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_p01_p02_p03_versions(tls: tuple[int, Path], version: ssl.TLSVersion) -> None:
+@pytest.mark.requirement("P01", "P02", "P03")
+def test_versions_of_tls(tls: tuple[int, Path], version: ssl.TLSVersion) -> None:
     port, certificate = tls
     context = ssl.create_default_context(cafile=str(certificate))
     context.minimum_version = context.maximum_version = version
@@ -48,7 +42,8 @@ def test_p01_p02_p03_versions(tls: tuple[int, Path], version: ssl.TLSVersion) ->
         assert secure.version() == version.name.replace("_", ".")
 
 
-def test_s04_c03_clients_over_https(tls: tuple[int, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.requirement("S04", "C03")
+def test_clients_over_https(tls: tuple[int, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     port, certificate = tls
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     server = Server(f"https://127.0.0.1:{port}/taxii2/", user="leo", password=PASSWORD)

@@ -46,7 +46,8 @@ def post(box: Box, body: Any) -> Any:
     return box.hub.call("POST", f"{box.path}objects/", body=body)
 
 
-def test_e01_to_e06_e08_e10_status(box: Box) -> None:
+@pytest.mark.requirement("E01", "E02", "E03", "E04", "E05", "E06", "E08", "E10")
+def test_status(box: Box) -> None:
     objects = [indicator(modified="2026-01-02T00:00:00.000Z"), MARKING, SCO]
     status = box.post(*objects)
     assert uuid.UUID(status["id"]).version == 4
@@ -63,7 +64,16 @@ def test_e01_to_e06_e08_e10_status(box: Box) -> None:
     assert box.hub.get(f"/hub/status/{status['id']}/").json() == status
 
 
-def test_e07_t1_a_status_is_its_submitters(box: Box, hub: Hub) -> None:
+@pytest.mark.requirement("E09")
+def test_a_status_stays_after_completion_and_after_what_came_later(box: Box) -> None:
+    status = box.post(indicator())
+    for _ in range(3):
+        box.post(indicator())
+    assert box.hub.get(f"/hub/status/{status['id']}/").json() == status
+
+
+@pytest.mark.requirement("E07")
+def test_t1_a_status_is_its_submitters(box: Box, hub: Hub) -> None:
     status = box.post(indicator())
     for user in ("lia", "ana", "pam"):
         assert_error(hub.get(f"/hub/status/{status['id']}/", user), 404)
@@ -72,7 +82,8 @@ def test_e07_t1_a_status_is_its_submitters(box: Box, hub: Hub) -> None:
         assert_error(hub.get(f"/hub/status/{unknown}/"), 404)
 
 
-def test_k01_k02_k09_kinds_come_back(box: Box) -> None:
+@pytest.mark.requirement("K01", "K02", "K09")
+def test_kinds_come_back(box: Box) -> None:
     objects = [indicator(), MARKING, RELATIONSHIP, SIGHTING, NOTE, LANGUAGE, SCO]
     assert box.post(*objects)["success_count"] == len(objects)
     assert box.objects() == objects
@@ -81,7 +92,8 @@ def test_k01_k02_k09_kinds_come_back(box: Box) -> None:
         assert box.get(f"objects/{one['id']}/").json()["objects"] == [one]
 
 
-def test_k03_k04_k05_k06_duplicates(box: Box) -> None:
+@pytest.mark.requirement("K03", "K04", "K05", "K06")
+def test_duplicates(box: Box) -> None:
     one = indicator()
     assert box.post(one, one)["success_count"] == 2
     before = box.manifest()
@@ -90,14 +102,16 @@ def test_k03_k04_k05_k06_duplicates(box: Box) -> None:
     assert len(before) == 1
 
 
-def test_k07_an_older_version_does_not_displace(box: Box) -> None:
+@pytest.mark.requirement("K07")
+def test_an_older_version_does_not_displace(box: Box) -> None:
     new, old = versions_of(indicator(), "2026-02-02T00:00:00.000Z", "2026-01-02T00:00:00.000Z")
     box.post(new)
     assert box.post(old)["success_count"] == 1
     assert box.objects() == [new]
 
 
-def test_k08_observables_have_no_times(box: Box) -> None:
+@pytest.mark.requirement("K08")
+def test_observables_have_no_times(box: Box) -> None:
     for _ in range(2):
         assert box.post(SCO)["success_count"] == 1
     assert box.objects(**{"match[type]": "domain-name"}) == [SCO]
@@ -125,7 +139,8 @@ def test_k08_observables_have_no_times(box: Box) -> None:
         b"http://127.0.0.1/",
     ],
 )
-def test_k10_k11_k17_a15_unreadable_bodies(box: Box, body: bytes) -> None:
+@pytest.mark.requirement("K10", "K11", "K17", "A15")
+def test_unreadable_bodies(box: Box, body: bytes) -> None:
     reply = post(box, body)
     assert reply.status in (400, 422)
     assert_error(reply, reply.status)
@@ -133,7 +148,8 @@ def test_k10_k11_k17_a15_unreadable_bodies(box: Box, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"objects":[]}', b'{"more":false}'])
-def test_k12_an_empty_envelope(box: Box, body: bytes) -> None:
+@pytest.mark.requirement("K12")
+def test_an_empty_envelope(box: Box, body: bytes) -> None:
     reply = post(box, body)
     if reply.status == 202:
         assert reply.json()["total_count"] == 0
@@ -163,7 +179,8 @@ BAD = [
 
 
 @pytest.mark.parametrize("bad", BAD)
-def test_k13_to_k18_a_bad_object_is_a_failure_and_its_neighbour_goes_through(box: Box, bad: bytes) -> None:
+@pytest.mark.requirement("K13", "K14", "K15", "K16", "K17", "K18")
+def test_a_bad_object_is_a_failure_and_its_neighbour_goes_through(box: Box, bad: bytes) -> None:
     good = indicator()
     reply = post(box, b'{"objects":[' + json.dumps(good).encode() + b"," + bad + b"]}")
     if reply.status == 202:
@@ -180,16 +197,19 @@ def test_k13_to_k18_a_bad_object_is_a_failure_and_its_neighbour_goes_through(box
         assert box.objects() == []
 
 
-def test_k19_a_custom_property_in_the_envelope(box: Box) -> None:
+@pytest.mark.requirement("K19")
+def test_a_custom_property_in_the_envelope(box: Box) -> None:
     assert post(box, {"x_city_note": 1, "objects": [indicator()]}).status in (202, 422)
 
 
-def test_k20_a_bundle_in_place_of_an_envelope(box: Box) -> None:
+@pytest.mark.requirement("K20")
+def test_a_bundle_in_place_of_an_envelope(box: Box) -> None:
     bundle = {"type": "bundle", "id": f"bundle--{uuid.uuid4()}", "objects": [indicator()]}
     assert post(box, bundle).status in (202, 400, 422)
 
 
-def test_m01_m03_m05_m06_delete(box: Box) -> None:
+@pytest.mark.requirement("M01", "M03", "M05", "M06")
+def test_delete(box: Box) -> None:
     one, kept = indicator(), indicator()
     versions = versions_of(one, "2026-01-02T00:00:00.000Z", "2026-01-03T00:00:00.000Z")
     queries: list[dict[str, Any]] = [{}, {"match[version]": "all"}]
@@ -209,7 +229,8 @@ def test_m01_m03_m05_m06_delete(box: Box) -> None:
         box.hub.call("DELETE", f"{box.path}objects/{one['id']}/")
 
 
-def test_m02_delete_one_version(box: Box) -> None:
+@pytest.mark.requirement("M02")
+def test_delete_one_version(box: Box) -> None:
     versions = versions_of(indicator(), "2026-01-02T00:00:00.000Z", "2026-01-03T00:00:00.000Z")
     box.post(*versions)
     path = f"{box.path}objects/{versions[0]['id']}/"
@@ -219,7 +240,8 @@ def test_m02_delete_one_version(box: Box) -> None:
     assert_error(box.hub.call("DELETE", f"{path}?match[version]=never"), 400)
 
 
-def test_m04_delete_of_nothing(box: Box) -> None:
+@pytest.mark.requirement("M04")
+def test_delete_of_nothing(box: Box) -> None:
     assert_error(box.hub.call("DELETE", f"{box.path}objects/{indicator()['id']}/"), 404, "not-found")
 
 
