@@ -16,6 +16,7 @@ path inside the hub's data folder or a traceback. ::
     │   ├── MethodNotAllowed    405 method-not-allowed
     │   ├── NotAcceptable       406 not-acceptable
     │   ├── Conflict            409 conflict
+    │   │   └── Overtaken       409 conflict          what it was made from changed meanwhile: do it again
     │   ├── LengthRequired      411 length-required
     │   ├── TooLarge            413 too-large
     │   ├── WrongMediaType      415 wrong-media-type
@@ -143,6 +144,10 @@ class Conflict(RequestError):
     code = "conflict"
     status = 409
     exit_status = 65
+
+
+class Overtaken(Conflict):
+    """What a change was made from has been changed by somebody else meanwhile; made anew, it may be fine."""
 
 
 class LengthRequired(RequestError):

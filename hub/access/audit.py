@@ -16,7 +16,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -213,7 +213,7 @@ def person() -> str:
 
 
 def _with(batch: Batch, more: tuple[DocumentWrite, ...]) -> Batch:
-    return Batch(batch.drafts, batch.withdrawals, batch.ledger, batch.samples, (*batch.documents, *more))
+    return replace(batch, documents=(*batch.documents, *more))
 
 
 def _entry(document: Document) -> Entry | None:

@@ -87,9 +87,15 @@ def drafts_of(
             created=moment(obj["created"]) if "created" in obj else None,
             valid_until=moment(obj["valid_until"]) if indicator and "valid_until" in obj else None,
             revoked=bool(common and obj.get("revoked", False)),
-            confidence=obj.get("confidence") if common else None,
+            confidence=_confidence(obj) if common else None,
             original=candidate.original,
         )
+
+
+def _confidence(obj: Mapping[str, Any]) -> int | None:
+    # Schemas of types that the standard gives none, such as observables, let anything stand under that name.
+    said = obj.get("confidence")
+    return said if type(said) is int and 0 <= said <= 100 else None
 
 
 @dataclass(frozen=True, slots=True)

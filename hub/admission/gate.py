@@ -7,7 +7,7 @@ a feed's cursor, are on disk together or not at all. One bad item costs its neig
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import msgspec
@@ -23,13 +23,25 @@ from hub.admission.schema import check_identity, check_schema
 from hub.admission.strict_json import parse_object
 from hub.admission.warninglists import WarningLists
 from hub.collector import no_collection
-from hub.errors import Refused
+from hub.errors import Overtaken, Refused
 from hub.model import times
 from hub.model.items import BadItem, IndicatorItem, StixItem
 from hub.model.observables import NotObservable, Observable
 from hub.model.stix import SCO_TYPES
 from hub.model.upgrade import is_stix20, upgrade
-from hub.store.ports import HUB, UNVERSIONED, Batch, Change, DocumentWrite, Draft, PageQuery, Store, Versions
+from hub.store.ports import (
+    HUB,
+    UNVERSIONED,
+    Basis,
+    Batch,
+    Change,
+    DocumentWrite,
+    Draft,
+    Outcome,
+    PageQuery,
+    Store,
+    Versions,
+)
 
 __all__ = ["Gate", "Item", "Origin", "Receipt", "Result"]
 
@@ -107,9 +119,8 @@ class Gate:
 
     def _admit(self, work: _Slice, documents: Sequence[DocumentWrite]) -> list[Result]:
         self._read(work)
-        self._draft(work)
+        work, outcomes = self._commit(work, documents)
         drafts = [draft for _, draft in work.drafts]
-        outcomes = self._store.commit(Batch(drafts=drafts, documents=[*documents, *work.refused]))
         clashes = [draft for draft, outcome in zip(drafts, outcomes, strict=True) if outcome.result == "conflict"]
         respelled = self._respelled(clashes)
         for (number, draft), outcome in zip(work.drafts, outcomes, strict=True):
@@ -123,6 +134,26 @@ class Gate:
                 result = Result(draft.id, draft.version_text, "unchanged", *_odd(draft))
             work.results[number] = result
         return [result for result in work.results if result is not None]
+
+    def _commit(self, read: _Slice, documents: Sequence[DocumentWrite]) -> tuple[_Slice, list[Outcome]]:
+        """Make drafts and commit them; again, if one of their objects was changed between its reading and the commit.
+
+        So of two organisations that hand in one new id in the same instant, the second finds that it is taken.
+        """
+        owned = frozenset(one.obj["id"] for one in read.candidates if _has_owner(one.obj))
+        tries = _TRIES
+        while True:
+            tries -= 1
+            basis = Basis(self._store.head().position, owned)
+            work = replace(read, results=list(read.results), drafts=[], refused=list(read.refused))
+            self._draft(work, self._store.get(HUB, owned) if owned else {})
+            drafts = [draft for _, draft in work.drafts]
+            batch = Batch(drafts=drafts, documents=[*documents, *work.refused], basis=basis if drafts else None)
+            try:
+                return work, self._store.commit(batch)
+            except Overtaken:
+                if not tries:
+                    raise
 
     def _respelled(self, drafts: Sequence[Draft]) -> set[tuple[str, str, int]]:
         """Return which versions differ from what is stored only in blanks, escapes or the order of names."""
@@ -216,13 +247,11 @@ class Gate:
             attempt += 1
             values = {indicator_id(origin.source, value[2], attempt): value for value in taken}
 
-    def _draft(self, work: _Slice) -> None:
+    def _draft(self, work: _Slice, owners: Mapping[str, Change]) -> None:
         """Turn candidates into drafts, once everything that came along is known."""
         objects = [candidate.obj for candidate in work.candidates]
         definitions = (obj for obj in objects if obj["type"] == "marking-definition")
         levels = self._levels.of(objects, definitions, work.origin.organisation)
-        owned = [obj["id"] for obj in objects if _has_owner(obj)]
-        owners = self._store.get(HUB, owned) if owned else {}
         for candidate in work.candidates:
             try:
                 owner = self._owner(candidate, owners.get(candidate.obj["id"]), work.origin)
@@ -254,6 +283,9 @@ class Gate:
             return before.audience.owner
         raise _Merged("conflict", _CONFLICT)
 
+
+_TRIES = 20
+"""How often a call is tried that others overtake; each time, at least one of them has got on."""
 
 _CONFLICT = "this version is stored already with other content; the first stays, send a newer `modified`"
 _NOT_YOURS = "only the organisation that made this object may send a newer version of it"

@@ -152,6 +152,14 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class Basis:
+    """What a batch was made from: objects as they were read when the log ended at ``position``."""
+
+    position: int
+    ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """All that one commit writes: everything or nothing, on disk before `Store.commit` returns.
 
@@ -160,6 +168,7 @@ class Batch:
         ledger: counts to add. samples: events to keep as samples, each under the ledger keys it counts for
             (engines keep the first `SAMPLES` of each key and drop the rest).
         documents: control documents; a failed ``expect`` fails the whole batch.
+        basis: what was read before; a change of one of these objects since then fails the whole batch.
     """
 
     drafts: Sequence[Draft] = ()
@@ -167,6 +176,7 @@ class Batch:
     ledger: Mapping[LedgerKey, LedgerCount] = field(default_factory=dict)
     samples: Mapping[LedgerKey, Sequence[Event]] = field(default_factory=dict)
     documents: Sequence[DocumentWrite] = ()
+    basis: Basis | None = None
 
 
 class Outcome(NamedTuple):
@@ -306,6 +316,7 @@ class Store(Protocol):
 
         Raises:
             Conflict: a document's ``expect`` does not hold; nothing was written.
+            Overtaken: the batch's ``basis`` does not hold; nothing was written.
         """
         ...
 

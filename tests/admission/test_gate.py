@@ -3,7 +3,10 @@
 import copy
 import json
 import random
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import orjson
@@ -11,14 +14,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hub.admission.gate import Item, Origin
+from hub.admission.gate import Gate, Item, Origin
+from hub.admission.warninglists import WarningLists
 from hub.errors import Conflict
 from hub.model.audience import PAP, TLP
 from hub.model.ids import sco_id
 from hub.model.items import BadItem, IndicatorItem, StixItem
 from hub.model.markings import MARKING_ID, PAP_IDS, TLP2_OBJECTS, TLP_EXTENSION
-from hub.store.ports import HUB, DocumentWrite
+from hub.store.ports import HUB, Batch, DocumentWrite, Outcome
+from hub.store.sqlite.engine import SqliteStore
 from tests.admission.parts import CITY, OTHER, PARTNER, Parts, indicator, item
+
+
+def _parts(store: SqliteStore, lists: WarningLists) -> Parts:
+    return Parts(store, Gate(store, lists, CITY))
+
 
 LATER = "2026-02-02T03:04:05.678Z"
 IDENTITY = "identity--f431f809-377b-45e0-aa1c-6a4751cae5ff"
@@ -92,6 +102,50 @@ class TestOriginator:
             assert (result.outcome, result.reason) == ("quarantined", "not-originator")
             assert PARTNER.organisation not in result.message
         assert parts.store.get(HUB, [obj["id"]])[obj["id"]].version_text == obj["modified"]
+
+    def test_nor_in_the_same_instant(self, tmp_path: Path, lists: WarningLists) -> None:
+        """Another organisation takes the id between the look whose it is and the commit."""
+        obj = indicator()
+
+        class Slow(SqliteStore):
+            def commit(self, batch: Batch) -> list[Outcome]:
+                while rivals:
+                    assert parts.one(*rivals.pop()).outcome == "stored"
+                return super().commit(batch)
+
+        parts = _parts(SqliteStore(tmp_path / "hub.db"), lists)
+        slow = _parts(Slow(tmp_path / "hub.db"), lists)
+        rivals = [(obj, OTHER)]
+        mixed = slow.admit([item(obj | {"modified": LATER, "revoked": True}), item(indicator())])
+        assert [(one.outcome, one.reason) for one in mixed.results] == [
+            ("quarantined", "not-originator"),
+            ("stored", ""),
+        ]
+        assert {one.audience.owner for one in parts.store.history(HUB, obj["id"])} == {OTHER.organisation}
+        rivals = [(indicator(), OTHER)]
+        assert slow.one(indicator()).outcome == "stored", "what does not concern it does not stop it"
+        parts.store.close()
+        slow.store.close()
+
+    def test_nor_in_a_race(self, tmp_path: Path, lists: WarningLists) -> None:
+        stores = [SqliteStore(tmp_path / "hub.db") for _ in range(2)]
+        made = [indicator() for _ in range(40)]
+        start = Barrier(2)
+
+        def send(store: SqliteStore, origin: Origin, day: int) -> list[str]:
+            gate = Gate(store, lists, CITY)
+            start.wait()
+            sent = [item(one | {"modified": f"2026-03-{day:02d}T00:00:00.000Z"}) for one in made]
+            return [gate.admit([one], origin).results[0].outcome for one in sent]
+
+        with ThreadPoolExecutor(2) as pool:
+            both = [pool.submit(send, stores[0], PARTNER, 2), pool.submit(send, stores[1], OTHER, 3)]
+            first, second = (one.result() for one in both)
+        for obj, *outcomes in zip(made, first, second, strict=True):
+            assert outcomes.count("stored") == 1
+            assert len({one.audience.owner for one in stores[0].history(HUB, obj["id"])}) == 1
+        for store in stores:
+            store.close()
 
     @pytest.mark.parametrize("said", [{}, {"spec_version": "2.1", "created": LATER, "modified": LATER}])
     def test_nor_by_leaving_times_out(self, parts: Parts, said: dict[str, Any]) -> None:
@@ -305,6 +359,14 @@ class TestMatching:
     def test_other_objects_are_not_refused_for_that(self, parts: Parts) -> None:
         obj = {"type": "domain-name", "spec_version": "2.1", "value": "github.com"}
         assert parts.one(obj | {"id": sco_id(obj)}).outcome == "stored"
+
+
+@pytest.mark.parametrize("odd", [{}, "high", True, 101, -1])
+def test_an_odd_confidence_where_the_standard_has_none_is_no_confidence(parts: Parts, odd: Any) -> None:
+    obj: dict[str, Any] = {"type": "x-thing", "id": "x-thing--f431f809-377b-45e0-aa1c-6a4751cae5ff", "confidence": odd}
+    marking = TLP2_OBJECTS[TLP.RED] | {"confidence": odd}
+    assert parts.one(marking).outcome == "stored"
+    assert parts.one(obj).outcome in ("stored", "quarantined")
 
 
 def test_a_foreign_id_of_an_observable_is_kept_and_noted(parts: Parts) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from hub.errors import Conflict
+from hub.errors import Conflict, Overtaken
 from hub.model import times
-from hub.store.ports import HUB, Batch, DocumentWrite, LedgerCount, LedgerKey, PageQuery, Store, Withdrawal
+from hub.store.ports import HUB, Basis, Batch, DocumentWrite, LedgerCount, LedgerKey, PageQuery, Store, Withdrawal
 from tests.contract.drafts import ANALYST, CITY_ONLY, STRANGER, body_of, draft, objects
 
 
@@ -163,3 +163,20 @@ def test_what_was_committed_is_there_when_the_store_is_opened_again(store: Store
     log = store.read_log(0, 10)
     store.close()
     assert reopen().read_log(0, 10) == log
+
+
+def test_what_was_overtaken_is_not_written(store: Store):
+    basis = Basis(store.head().position, frozenset({"indicator--1"}))
+    store.commit(Batch([draft("indicator--2")]))
+    documents = [DocumentWrite("cursor", "x", b"1")]
+    store.commit(Batch([draft("indicator--1", 2)], documents=documents, basis=basis))
+    before = store.head()
+    for overtaken in (draft("indicator--1", 3), draft("indicator--3")):
+        with pytest.raises(Overtaken):
+            store.commit(Batch([overtaken], documents=[DocumentWrite("cursor", "x", b"2")], basis=basis))
+    assert (store.head(), store.document("cursor", "x").value) == (before, b"1")  # type: ignore[union-attr]
+    store.commit(Batch([draft("indicator--1", 3)], basis=Basis(before.position, basis.ids)))
+    before = store.head()
+    store.commit(Batch(withdrawals=[Withdrawal("a", "indicator--1", 3)]))
+    with pytest.raises(Overtaken):
+        store.commit(Batch([draft("indicator--1", 4)], basis=Basis(before.position, basis.ids)))

@@ -7,9 +7,10 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from hub.errors import Overtaken
 from hub.model.observables import index_key
 from hub.model.times import now
-from hub.store.ports import Draft, Outcome, Withdrawal
+from hub.store.ports import Basis, Draft, Outcome, Withdrawal
 from hub.store.sqlite.names import Names
 
 INSERT = f"INSERT INTO changes VALUES ({','.join('?' * 18)})"
@@ -51,6 +52,18 @@ class _Others(NamedTuple):
     oldest_specification: str
     latest_specification: str
     newest: int
+
+
+def must_hold(db: sqlite3.Connection, basis: Basis) -> None:
+    """Check that none of the objects that a batch was made from has changed since they were read.
+
+    Raises:
+        Overtaken: one has.
+    """
+    # Read to the end: a statement half-way through would hold a snapshot, and the next transaction could not begin.
+    since = db.execute("SELECT id FROM changes WHERE position > ?", (basis.position,)).fetchall()
+    if any(id in basis.ids for (id,) in since):
+        raise Overtaken("Somebody else changed one of these objects first; try again.")
 
 
 class Appender:

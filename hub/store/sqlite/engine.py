@@ -24,7 +24,7 @@ from hub.store.ports import (
     SearchPage,
     SearchQuery,
 )
-from hub.store.sqlite import documents, invariants, ledger, objects, pages
+from hub.store.sqlite import changes, documents, invariants, ledger, objects, pages
 from hub.store.sqlite.changes import Appender
 from hub.store.sqlite.connections import Connections
 from hub.store.sqlite.grouping import GroupCommit
@@ -63,6 +63,8 @@ class SqliteStore:
 
     def _apply(self, db: sqlite3.Connection, batch: Batch) -> list[Outcome]:
         outcomes: list[Outcome] = []
+        if batch.basis is not None:
+            changes.must_hold(db, batch.basis)
         if batch.documents:
             documents.write(db, batch.documents)
         if batch.drafts or batch.withdrawals:
