@@ -191,6 +191,7 @@ class Hub:
             Job("correlation", times.SECOND, self._settle),
             Job("advisories", times.SECOND, self.publication.publisher.run),
             Job("expiry", times.MINUTE, self.publication.publisher.expire),
+            Job("endings", 2 * times.SECOND, self.publication.expiry.sweep),
             Job("retraction", 5 * times.SECOND, self.publication.retraction.follow),
         ]
 
@@ -267,6 +268,7 @@ def open_hub(settings: Settings, *, create: bool = False) -> Hub:
         accounts,
         trusted=frozenset(settings.trusted_organisations),
         silence=settings.silent_hours * times.HOUR,
+        grace=settings.expiry_grace_hours * times.HOUR,
     )
     return Hub(
         settings,

@@ -78,6 +78,9 @@ class Settings(BaseSettings):
         (), description="Organisations whose advisories are published at once; others' wait for an analyst."
     )
     silent_hours: int = Field(24, ge=2, description="A partner that polled nothing for so long counts as stale.")
+    expiry_grace_hours: int = Field(
+        24, ge=0, description="Hours after an indicator's end until it is published once more as revoked."
+    )
     sighting_minutes: int = Field(5, ge=0, description="A sighting gets a new version at most this often.")
 
     feeds: Path | None = Field(None, description="The city's own declarations; same names replace the shipped ones.")

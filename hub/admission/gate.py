@@ -15,7 +15,7 @@ import orjson
 
 from hub.admission.drafts import FOREIGN_ID, Candidate, drafts_of
 from hub.admission.levels import Levels, is_false_copy
-from hub.admission.mint import indicator_id, mint, read_value
+from hub.admission.mint import EXPIRED, indicator_id, mint, read_value
 from hub.admission.origin import Origin
 from hub.admission.quarantine import quarantine_write, refusal_write
 from hub.admission.rules import check_rules
@@ -232,15 +232,18 @@ class Gate:
         """Yield each value with its id and the version that is there.
 
         Ids can be computed by anybody. Where another organisation has put an object of its own, revoked perhaps, the
-        value moves on to a next id, so that nobody keeps it out.
+        value moves on to a next id, so that nobody keeps it out. It moves on, too, when the indicator that had the id
+        ended and the source names the value again as one that is bad now.
         """
-        attempt = 0
+        attempt, moment_now = 0, times.now()
         while values:
             found = self._store.get(HUB, values)
             taken = []
             for id, value in values.items():
                 before = found.get(id)
-                if before is None or before.audience.owner == origin.organisation:
+                if before is None or (
+                    before.audience.owner == origin.organisation and not _returns(before, value[1], moment_now)
+                ):
                     yield id, value, before
                 else:
                     taken.append(value)
@@ -292,6 +295,12 @@ _NOT_YOURS = "only the organisation that made this object may send a newer versi
 _TWICE = "the same value stands in this list twice"
 _OTHER_ID = "the id is kept, but it is not the one that STIX 2.1 section 2.9 derives from the object"
 _FALSE_COPY = "this marking is well known and its definition is another one; references to it mean the known one"
+
+
+def _returns(before: Change, item: IndicatorItem, moment: int) -> bool:
+    """Say whether an indicator's time was over, and its source names the value as one that is bad now."""
+    over = before.source.startswith(EXPIRED)
+    return over and (item.valid_until is None or item.valid_until > moment)
 
 
 def _has_owner(obj: Mapping[str, Any]) -> bool:

@@ -16,6 +16,12 @@ from hub.model.times import DAY, format_timestamp, parse_timestamp
 LIFE = 30 * DAY
 """How long a value stays valid when neither its source nor its feed's declaration says so."""
 
+EXPIRED = "expired:"
+"""Stands before the source of a version that was revoked because its time was over, not because it was wrong.
+
+In STIX revoked is final for an id. So where the value comes back, it comes under the next id (`indicator_id`).
+"""
+
 _MOST = {"name": 200, "description": 4000}
 
 
@@ -29,7 +35,10 @@ def read_value(item: IndicatorItem) -> Observable:
 
 
 def indicator_id(source: str, observable: Observable, attempt: int = 0) -> str:
-    """Return the id of the indicator that a source has for a value; ``attempt`` counts ids that others have taken."""
+    """Return the id of the indicator that a source has for a value; ``attempt`` counts ids that are used up.
+
+    An id is used up when somebody else has taken it, or when the indicator that had it ended (`EXPIRED`).
+    """
     return derived_id("indicator", source, observable.key, *([str(attempt)] if attempt else ()))
 
 

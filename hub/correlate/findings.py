@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from hub.admission.gate import Gate
+from hub.admission.mint import EXPIRED
 from hub.correlate.city import City
 from hub.correlate.marks import FINDING_DUE, RULE_STATE, done, touch
 from hub.correlate.matching import Matcher
@@ -28,6 +29,15 @@ NO_BLOCK: Final = "no-block"
 
 PAGE: Final = 400
 _ATTEMPTS: Final = 10
+
+
+class _Due(NamedTuple):
+    """A rule, the value that it found, and what it knows of it."""
+
+    name: str
+    rule: Rule
+    key: str
+    state: RuleState
 
 
 class Findings:
@@ -54,21 +64,22 @@ class Findings:
         return written
 
     def _settle(self, marks: Sequence[Document]) -> int:
-        due: dict[str, tuple[Rule, str, RuleState]] = {}
+        due: dict[str, _Due] = {}
         for mark in marks:
             name, _, key = mark.key.partition("|")
             saved, rule = self._store.document(RULE_STATE, mark.key), self._rules.rules.get(name)
             if saved and rule and not self._matcher.refused(key):
                 state = msgspec.json.decode(saved.value, type=RuleState)
-                due[derived_id("indicator", "rule", name, key)] = rule, key, state
+                due[_indicator_id(name, key)] = _Due(name, rule, key, state)
         known = self._store.get(HUB, [self._city.identity, *due])
+        due = self._moved_on(due, known)
         made = [
             indicator
-            for name, (rule, key, state) in due.items()
-            if (indicator := self._indicator(name, rule, key, state, known.get(name)))
+            for id, one in due.items()
+            if (indicator := self._indicator(id, one.rule, one.key, one.state, known.get(id)))
         ]
         documents: list[DocumentWrite] = [done(mark) for mark in marks]
-        rows = self._store.ledger({key for _, key, _ in due.values()}) if made else []
+        rows = self._store.ledger({one.key for one in due.values()}) if made else []
         documents += [touch(*pair) for pair in sorted({(row.key.observable, row.key.day) for row in rows})]
         if not made:
             self._store.commit(Batch(documents=documents))
@@ -77,6 +88,21 @@ class Findings:
         items = [StixItem(msgspec.json.encode(each), each["id"]) for each in objects]
         self._gate.admit(items, origin(self._city, COLLECTION, self._city.marking), documents)
         return len(made)
+
+    def _moved_on(self, due: Mapping[str, _Due], known: dict[str, Change]) -> dict[str, _Due]:
+        """Return what is due, under the next id where the indicator ended and the value is seen again.
+
+        In STIX revoked is final for an id. ``known`` gets what is stored under the next ids.
+        """
+        settled: dict[str, _Due] = {}
+        generation = 0
+        while due:
+            ended = {id for id, one in due.items() if id in known and _is_over(known[id], one)}
+            settled |= {id: one for id, one in due.items() if id not in ended}
+            generation += 1
+            due = {_indicator_id(due[id].name, due[id].key, generation): due[id] for id in ended}
+            known |= self._store.get(HUB, due) if due else {}
+        return settled
 
     def _indicator(
         self, id: str, rule: Rule, key: str, state: RuleState, before: Change | None
@@ -129,3 +155,13 @@ class Findings:
             "object_marking_refs": [MARKING_ID[self._city.marking]],
         }
         return {name: value for name, value in made.items() if value != []}
+
+
+def _indicator_id(rule: str, key: str, generation: int = 0) -> str:
+    return derived_id("indicator", "rule", rule, key, *([str(generation)] if generation else ()))
+
+
+def _is_over(before: Change, due: _Due) -> bool:
+    """Say whether an indicator ended although nobody took it back, and what the rule saw since makes it live again."""
+    last = due.state.last
+    return before.source.startswith(EXPIRED) and last is not None and last + due.rule.validity > now()

@@ -8,24 +8,52 @@ from hub.access.accounts import Accounts
 from hub.access.signin import SignIn
 from hub.admission.gate import Gate
 from hub.errors import NotFound
-from hub.publish.collections import Collections
+from hub.publish.collections import Collection, Collections
+from hub.publish.expiry import Expiry
 from hub.publish.handing_in import HandingIn
 from hub.publish.publisher import Publisher
 from hub.publish.receipts import Pulls, Receipts, Status
 from hub.publish.retraction import Retraction
-from hub.store.ports import Store
+from hub.store.ports import Batch, Change, Scope, Store, Withdrawal
 
 
 @dataclass(frozen=True)
 class Publication:
     """Made by `publication_of`; one for each process, used from all its threads."""
 
+    store: Store
+    collections: Collections
     publisher: Publisher
     handing_in: HandingIn
     pulls: Pulls
     receipts: Receipts
     retraction: Retraction
+    expiry: Expiry
     signin: SignIn
+
+    def withdraw_copies(self, collection: Collection, deleted: Change, versions: frozenset[int], user: str) -> None:
+        """Withdraw everywhere else what is being deleted from the collection that it was handed in to.
+
+        Doing it again changes nothing.
+
+        Args:
+            collection: where it is deleted. deleted: its latest version there. versions: those that are deleted.
+            user: who deletes it.
+        """
+        handed_to = [collection, *(self.collections[key] for key in collection.publish_to)]
+        inboxes = [one for one in handed_to if one.advisories_to]
+        for inbox in inboxes:
+            self.publisher.deleted(inbox.key, deleted.id, versions, user)
+        copies = {*collection.publish_to, *(one.advisories_to for one in inboxes)} - {collection.key}
+        for key in sorted(copies):
+            copy = self.store.get(Scope(None, frozenset((key,))), [deleted.id]).get(deleted.id)
+            if copy is None or copy.audience.owner != deleted.audience.owner:
+                continue
+            if copy.version in versions and self.collections[key].published:
+                self.retraction.retract(key, [deleted.id])
+            else:
+                gone = [Withdrawal(key, deleted.id, version) for version in sorted(versions)]
+                self.store.commit(Batch(withdrawals=gone))
 
     def status(self, id: str, user: str | None = None) -> Status:
         """Say what became of an advisory: all to the city's analysts, and to others of their own, without names.
@@ -50,17 +78,34 @@ class Publication:
 
 
 def publication_of(
-    store: Store, gate: Gate, collections: Collections, accounts: Accounts, *, trusted: frozenset[str], silence: int
+    store: Store,
+    gate: Gate,
+    collections: Collections,
+    accounts: Accounts,
+    *,
+    trusted: frozenset[str],
+    silence: int,
+    grace: int,
 ) -> Publication:
     """Put publication together.
 
     Args:
         store, gate, collections, accounts: the hub's. trusted: organisations whose advisories are published at once.
         silence: microseconds without a poll after which a poller is stale.
+        grace: microseconds after its end until an indicator is revoked.
     """
     retraction = Retraction(store, accounts, frozenset(one.key for one in collections if one.published))
     receipts = Receipts(store, accounts, silence)
     signin = SignIn(accounts)
     publisher = Publisher(store, gate, collections, accounts, signin, retraction, receipts, trusted)
-    handing_in = HandingIn(store, gate, publisher)
-    return Publication(publisher, handing_in, Pulls(store), receipts, retraction, signin)
+    return Publication(
+        store=store,
+        collections=collections,
+        publisher=publisher,
+        handing_in=HandingIn(store, gate, publisher),
+        pulls=Pulls(store),
+        receipts=receipts,
+        retraction=retraction,
+        expiry=Expiry(store, retraction, grace),
+        signin=signin,
+    )

@@ -131,6 +131,14 @@ class Publisher:
 
         return self._stepped(id, step)
 
+    def deleted(self, inbox: str, id: str, versions: frozenset[int], by: str) -> None:
+        """Withdraw the advisory whose report is being deleted from its inbox, if it is one and this is its version."""
+        found = self.book.find(id)
+        if found is None or found[0].inbox != inbox or found[0].state not in ("draft", "published"):
+            return
+        if (found[0].version or found[0].latest) in versions:
+            self.withdraw(id, by, "deleted from the inbox")
+
     def supersede(self, id: str, successor: str, by: str, why: str = "") -> Advisory:
         """Take an advisory back because another one, which is published, replaces it.
 

@@ -3,25 +3,38 @@
 TAXII 2.1 has no message for "this is gone": a poller that asks for what was added never hears of a removal. So where
 the hub publishes, an object that is taken back gets one more version, with the properties that its readers know
 already, ``revoked`` set and ``modified`` a little later, for the same audience. Objects that STIX gives no ``revoked``
-(SCOs and marking definitions, STIX 2.1 sections 3.2 and 7.2) can only be withdrawn.
+(SCOs and marking definitions, STIX 2.1 sections 3.2 and 7.2) can only be withdrawn. A STIX 2.0 copy that is kept beside
+its 2.1 twin goes the same way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import msgspec
 import orjson
 
 from hub.access.accounts import Accounts
+from hub.admission.mint import EXPIRED
 from hub.model.audience import TLP, Reader, may
 from hub.model.objects import of_object
 from hub.model.observables import Observable
 from hub.model.patterns import PatternRefused, read_pattern
 from hub.model.stix import SCO_TYPES
-from hub.model.times import format_timestamp
+from hub.model.times import format_timestamp, parse_timestamp
 from hub.model.tokens import tokens_of
-from hub.store.ports import Batch, Change, DocumentWrite, Draft, Scope, Store, Withdrawal
+from hub.store.ports import (
+    Batch,
+    Change,
+    DocumentWrite,
+    Draft,
+    PageQuery,
+    Scope,
+    Store,
+    Versions,
+    Withdrawal,
+)
 
 SOURCE = "hub:publish"
 """The source of revoked versions."""
@@ -29,13 +42,17 @@ SOURCE = "hub:publish"
 _CURSOR = ("cursor", "retraction")
 _MILLISECOND = 1000
 _PAGE = 1000
+_OLDER = frozenset({"2.0"})
 
 
-def take_back(changes: Iterable[Change]) -> Batch:
-    """Return what takes objects back from those who have these versions; nothing for what is revoked already."""
+def take_back(changes: Iterable[Change], *, expired: bool = False) -> Batch:
+    """Return what takes objects back from those who have these versions; nothing for what is revoked already.
+
+    With ``expired`` the revoked versions say that nobody took them back: their time was over (`hub.admission.mint`).
+    """
     drafts, gone = [], []
     for change in changes:
-        draft = revoked_draft(change)
+        draft = revoked_draft(change, EXPIRED + change.source if expired else SOURCE)
         if draft is not None:
             drafts.append(draft)
         elif not _can_be_revoked(change):
@@ -43,7 +60,7 @@ def take_back(changes: Iterable[Change]) -> Batch:
     return Batch(drafts=drafts, withdrawals=gone)
 
 
-def revoked_draft(change: Change) -> Draft | None:
+def revoked_draft(change: Change, source: str = SOURCE) -> Draft | None:
     """Return a stored version once more, revoked, for its audience; None if it is so already or cannot be."""
     if change.action != "put" or change.version is None or not _can_be_revoked(change):
         return None
@@ -54,12 +71,12 @@ def revoked_draft(change: Change) -> Draft | None:
     text = format_timestamp(version, 6 if version % _MILLISECOND else 3)
     said = msgspec.json.decode(change.body, type=dict[str, msgspec.Raw])
     said |= {"modified": msgspec.Raw(b'"%s"' % text.encode()), "revoked": msgspec.Raw(b"true")}
-    observables = _observables(obj)
+    observables = _observables(obj) if change.spec_version not in _OLDER else ()
     audience = change.audience
-    extra = {"tlp": [audience.tlp.name.lower().replace("_", "+")], "owner": [audience.owner]}
+    extra = {"tlp": [audience.tlp.name.lower()], "owner": [audience.owner]}
     body = msgspec.json.encode(said)
     tokens = tokens_of(
-        orjson.loads(body), collection=change.collection, source=SOURCE, observables=observables, extra=extra
+        orjson.loads(body), collection=change.collection, source=source, observables=observables, extra=extra
     )
     return Draft(
         collection=change.collection,
@@ -70,9 +87,10 @@ def revoked_draft(change: Change) -> Draft | None:
         version_text=text,
         body=body,
         audience=audience,
-        source=SOURCE,
+        source=source,
         observables=tuple(one.key for one in observables),
-        tokens=tokens,
+        # As the gate does it: a 2.0 copy is found by its 2.1 twin.
+        tokens=tokens if change.spec_version not in _OLDER else (),
         revoked=True,
         confidence=obj.get("confidence"),
     )
@@ -99,10 +117,16 @@ class Retraction:
             Conflict: a document's expectation failed; nothing was taken back.
         """
         found = self._store.get(Scope(None, frozenset((collection,))), ids)
-        batch = take_back(found.values())
+        batch = take_back(self._with_twins(found.values()))
         if batch.drafts or batch.withdrawals or documents:
             self._store.commit(_with(batch, documents))
         return len(batch.drafts) + len(batch.withdrawals)
+
+    def expire(self, changes: Sequence[Change]) -> None:
+        """Take back these very versions because their time is over; one that is no longer the latest does no harm."""
+        batch = take_back(self._with_twins(changes), expired=True)
+        if batch.drafts:
+            self._store.commit(batch)
 
     def follow(self) -> bool:
         """Read on in the change log and take back what somebody has an older version of, and may see no more.
@@ -117,9 +141,34 @@ class Retraction:
             return False
         # Two that follow at once may move it back: what is read again changes nothing.
         move = DocumentWrite(*_CURSOR, b"%d" % changes[-1].position)
-        batch = take_back(self._left_behind(changes))
+        batch = take_back(self._with_twins(self._left_behind(changes)))
         self._store.commit(_with(batch, [move]))
         return True
+
+    def _with_twins(self, changes: Iterable[Change]) -> Iterator[Change]:
+        """Yield changes, and with each the STIX 2.0 copy of the same version that lies beside it."""
+        listed = list(changes)
+        yield from listed
+        for collection in {one.collection for one in listed}:
+            here = {(one.id, one.version): one for one in listed if one.collection == collection}
+            for body in self._older(collection, here):
+                obj = orjson.loads(body)
+                twin = here.get((obj["id"], parse_timestamp(obj["modified"]) if "modified" in obj else 0))
+                if twin is not None and twin.spec_version not in _OLDER:
+                    yield replace(twin, spec_version="2.0", body=body)
+
+    def _older(self, collection: str, wanted: Iterable[tuple[str, int | None]]) -> Iterator[bytes]:
+        """Yield the STIX 2.0 copies of objects that have one of the versions."""
+        keys = list(wanted)
+        exact = Versions(last=False, exact=frozenset(version or 0 for _, version in keys))
+        after, more = 0, True
+        while more:
+            query = PageQuery(
+                collection, after, ids=frozenset(id for id, _ in keys), spec_versions=_OLDER, versions=exact
+            )
+            page = self._store.read_objects(Scope(None, frozenset((collection,))), query)
+            yield from map(bytes, msgspec.json.decode(b"[%b]" % page.joined, type=list[msgspec.Raw]))
+            after, more = page.last, page.more
 
     def _left_behind(self, changes: Iterable[Change]) -> Iterator[Change]:
         """Yield the versions that readers keep who were shut out by a later one."""

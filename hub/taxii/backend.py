@@ -193,8 +193,12 @@ class HubBackend(Backend):  # type: ignore[misc]
             raise NotFound("there is no such object, or no such version of it, in this collection")
         if latest.audience.owner != reader.organisation and not reader.analyst:
             raise NotAllowed("only the organisation that handed it in, or the city's analysts, can withdraw it")
-        leaves = asked.named.published and any(one.version == latest.version for one in gone)
-        if self._publication is not None and leaves:
+        ends = any(one.version == latest.version for one in gone)
+        if self._publication is not None:
+            # Elsewhere first: should the hub be killed in between, the same request does the rest.
+            versions = frozenset(one.version for one in gone if one.version is not None)
+            self._publication.withdraw_copies(asked.named, latest, versions, f"user:{asked.principal.user}")
+        if self._publication is not None and ends and asked.named.published:
             self._publication.retraction.retract(asked.named.key, [object_id])
             self._tell("objects.retract", asked.named.key, {"id": object_id})
         else:

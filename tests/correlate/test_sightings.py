@@ -5,12 +5,15 @@ from typing import Any
 
 import pytest
 
+from hub.access.accounts import Accounts
+from hub.correlate import findings
 from hub.correlate.evidence import sco_of, seen_on_day
 from hub.model.audience import TLP
 from hub.model.markings import MARKING_ID
 from hub.model.observables import Observable
 from hub.model.times import DAY, MINUTE, now, parse_timestamp
-from hub.store.ports import LedgerCount, LedgerKey, LedgerRow
+from hub.publish.retraction import Retraction
+from hub.store.ports import HUB, LedgerCount, LedgerKey, LedgerRow
 from tests.correlate.parts import HONEYPOT, IDS, SURICATA, Parts, alert, eve, open_parts
 
 MARCH = parse_timestamp("2026-03-01T00:00:00Z")
@@ -265,3 +268,25 @@ def test_the_score_does_not_depend_on_which_value_was_seen_last(parts):
     settle(parts)
     ((sighting,),) = parts.sighted().values()
     assert "named by 1 more independent source" in sighting["description"]
+
+
+def test_a_citys_indicator_that_ended_comes_back_under_a_new_id(parts, monkeypatch):
+    retraction = Retraction(parts.store, Accounts(parts.store), frozenset({"city-indicators"}))
+    moment = parse_timestamp("2026-03-02T00:00:00Z")
+    monkeypatch.setattr(findings, "now", lambda: moment)
+
+    def contact(day):
+        read(parts, alert("203.0.113.9", day=day), sensor=HONEYPOT)
+        settle(parts)
+        return parts.objects("indicator")
+
+    (first,) = contact(1)
+    retraction.expire([parts.store.get(HUB, [first["id"]])[first["id"]]])
+    moment = parse_timestamp("2026-03-28T00:00:00Z")
+    ended, second = sorted(contact(27), key=lambda one: one["id"] != first["id"])
+    assert ended == {**first, "revoked": True, "modified": ended["modified"]}
+    assert "revoked" not in second
+    assert second["valid_until"] == "2026-04-10T00:00:00.000Z"
+    retraction.retract("city-indicators", [second["id"]])
+    assert {one["id"] for one in contact(31)} == {first["id"], second["id"]}
+    assert all(one["revoked"] for one in parts.objects("indicator"))

@@ -87,6 +87,15 @@ def hand_in(served: Served, user: str, *objects: dict[str, Any], key: str = "inb
     assert status.success_count == len(objects), status.failures
 
 
+def delete(served: Served, user: str, key: str, id: str) -> None:
+    address = f"/hub/collections/{served.hub.collections[key].id}/objects/{id}/"
+    request = urllib.request.Request(f"http://127.0.0.1:{served.port}{address}", method="DELETE")
+    request.add_header("Accept", TAXII)
+    request.add_header("Authorization", f"Bearer {served.tokens[user]}")
+    with urllib.request.urlopen(request) as answer:
+        assert answer.status == 200
+
+
 def objects(collection: Collection, **filters: Any) -> dict[str, dict[str, Any]]:
     pages = as_pages(collection.get_objects, per_request=10, **filters)
     return {one["id"]: one for page in pages for one in page.get("objects", [])}
@@ -166,15 +175,30 @@ def test_delete_is_a_revocation_where_the_hub_publishes_and_a_removal_in_the_inb
     hand_in(served, "sam", bad, key="shared")
     hand_in(served, "sam", own)
     for key, one in (("shared", bad), ("inbox", own)):
-        address = f"/hub/collections/{served.hub.collections[key].id}/objects/{one['id']}/"
-        request = urllib.request.Request(f"http://127.0.0.1:{served.port}{address}", method="DELETE")
-        request.add_header("Accept", TAXII)
-        request.add_header("Authorization", f"Bearer {served.tokens['sam']}")
-        with urllib.request.urlopen(request) as answer:
-            assert answer.status == 200
+        delete(served, "sam", key, one["id"])
     shared = served.collection("ben", "shared").get_object(bad["id"])["objects"]
     assert shared == [{**bad, "revoked": True, "modified": "2026-01-02T00:00:00.001Z"}]
     assert own["id"] not in objects(served.collection("sam", "inbox"))
+
+
+def test_delete_in_the_inbox_is_a_withdrawal_everywhere_else(served: Served) -> None:
+    about, alone = indicator(), indicator()
+    advisory, other = report(about), report(alone)
+    hand_in(served, "lea", about, advisory, alone, other)
+    before = {user: objects(served.collection(user, "federal-advisories")) for user in ("ben", "pat")}
+    assert all({about["id"], advisory["id"], alone["id"]} <= found.keys() for found in before.values())
+    delete(served, "lea", "inbox", advisory["id"])
+    delete(served, "lea", "inbox", alone["id"])
+    for user in ("ben", "pat"):
+        found = objects(served.collection(user, "federal-advisories"))
+        for one in (about, advisory, alone):
+            assert found[one["id"]] == {**one, "revoked": True, "modified": "2026-01-02T00:00:00.001Z"}
+        assert found[other["id"]] == other
+    mine = objects(served.collection("lea", "inbox"))
+    assert {advisory["id"], alone["id"]}.isdisjoint(mine)
+    assert mine[about["id"]] == about
+    status = served.hub.publication.status(advisory["id"])
+    assert (status.advisory.state, status.advisory.history[-1].why) == ("withdrawn", "deleted from the inbox")
 
 
 def test_the_command_line_pushes_tells_and_ends(served: Served, tmp_path: Path) -> None:

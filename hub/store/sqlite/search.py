@@ -25,6 +25,8 @@ def select(tree: Node, columns: str, visible: str) -> tuple[str, _Parameters]:
     if words is None:
         condition, parameters = _condition(tree)
         source, position = "changes AS c NOT INDEXED", "c.position"
+        if _is_about_endings(tree):
+            source, condition = "changes AS c INDEXED BY endings", f"c.revoked = 0 AND {condition}"
     else:
         condition, parameters = _joined(" AND ", rest)
         condition, parameters = f"words MATCH ? AND ({condition or '1'})", [words, *parameters]
@@ -33,6 +35,13 @@ def select(tree: Node, columns: str, visible: str) -> tuple[str, _Parameters]:
         f"SELECT {columns} FROM {source} WHERE ({condition}) AND {position} < ?{visible}"  # noqa: S608 - no text of a query
         f" ORDER BY {position} DESC LIMIT ?"
     ), parameters
+
+
+def _is_about_endings(tree: Node) -> bool:
+    """Say whether a tree asks for what ended and was not revoked: few, with an index of their own."""
+    parts = tree.parts if isinstance(tree, And) else ()
+    ended = any(isinstance(one, Compare) and one.attribute == "valid_until" and one.high is not None for one in parts)
+    return ended and Compare("revoked", 0, 0) in parts
 
 
 def _leading(tree: Node) -> tuple[str | None, list[Node]]:
