@@ -151,6 +151,7 @@ def _served(data: Path) -> Iterator[int]:
         port = int(probe.getsockname()[1])
     words = [sys.executable, "-m", "hub.cli", "serve", "--data", str(data), "--port", str(port)]
     settings = {"THREATHUB_WORKER": "false", "THREATHUB_LOG_LEVEL": "error"}
+    settings |= {"THREATHUB_LIMIT_REQUESTS": "0", "THREATHUB_LIMIT_ORGANISATION": "0"}
     process = subprocess.Popen(words, env=os.environ | settings, cwd=corpus.ROOT)
     try:
         until = time.monotonic() + 30

@@ -19,6 +19,7 @@ from hub.access.accounts import Accounts
 from hub.access.audit import Audit, person
 from hub.access.client_address import Proxies
 from hub.access.guesses import Guesses
+from hub.access.limits import MEGABYTE, Limits, Rates
 from hub.access.principal import Principal
 from hub.access.signin import SignIn
 from hub.admission.gate import Gate, Receipt
@@ -174,6 +175,12 @@ class Hub:
         """Return the counts of wrong passwords that this hub's server processes share; `Guesses.close` it."""
         return Guesses(self.settings.data)
 
+    def _limits(self) -> Limits:
+        settings = self.settings
+        posted = settings.limit_posted * MEGABYTE
+        rates = Rates(settings.limit_requests, settings.limit_organisation, settings.limit_refused, posted)
+        return Limits(rates, settings.data)
+
     def run_due_feeds(self) -> bool:
         """Fetch every enabled feed whose time has come; return whether there was one."""
         ran = False
@@ -214,7 +221,7 @@ class Hub:
             public_url=settings.public_url,
         )
         probes = Probes(self.store, settings.title, self.feed_failures)
-        signin = SignIn(self.accounts, self.audit, self.guesses())
+        signin = SignIn(self.accounts, self.audit, self.guesses(), self._limits())
         return taxii_application(
             front, self.collections, self.store, self.gate, signin, probes, publication=self.publication
         )

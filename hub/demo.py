@@ -85,6 +85,7 @@ def run_demo(settings: Settings, json_file: Path | None) -> None:
     (settings.data / FILE_NAME).write_text(
         "# Written by threathub demo, so that other commands on this folder know the demo's city.\n"
         f"assets = {json.dumps(str(FOLDER / 'assets.toml'))}\nfeeds = {json.dumps(str(FOLDER / 'feeds'))}\n"
+        "limit_requests = 0\nlimit_organisation = 0\nlimit_refused = 0\nlimit_posted = 0\n"
         'sighting_minutes = 0\nlog_level = "warning"\ntrusted_organisations = ["federal-liaison"]\n'
     )
     settings = load_settings(

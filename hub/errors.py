@@ -179,7 +179,7 @@ class Unprocessable(RequestError):
 
 
 class TooManyRequests(RequestError):
-    """The account's budget is used up for now."""
+    """A budget is used up, or too many wrong passwords: ``Retry-After`` says when to try again."""
 
     code = "too-many-requests"
     status = 429

@@ -74,6 +74,12 @@ class Settings(BaseSettings):
 
     page_size: int = Field(1000, ge=1, le=10_000, description="Objects in one TAXII page at most.")
     max_body: int = Field(10_485_760, ge=1024, description="Bytes of one request body at most (max_content_length).")
+    limit_requests: int = Field(
+        30_000, ge=0, description="Requests a minute of one token or account, bursts included; 0 is no limit."
+    )
+    limit_organisation: int = Field(120_000, ge=0, description="Requests a minute of all accounts of an organisation.")
+    limit_refused: int = Field(3000, ge=0, description="Requests a minute of one network that are not signed in.")
+    limit_posted: int = Field(1024, ge=0, description="Megabytes a minute that an organisation may hand in.")
     trusted_organisations: tuple[str, ...] = Field(
         (), description="Organisations whose advisories are published at once; others' wait for an analyst."
     )

@@ -20,6 +20,7 @@ from hub.access.accounts import LONGEST_PASSWORD, Accounts
 from hub.access.audit import Audit
 from hub.access.coarse import Coarse
 from hub.access.guesses import Guesses
+from hub.access.limits import Limits
 from hub.access.members import User
 from hub.access.passwords import Passwords
 from hub.access.principal import Principal, is_able
@@ -35,7 +36,14 @@ _NO_DIGEST = "0" * 64
 class SignIn:
     """Checks credentials against the accounts; one for each process, used from all its threads."""
 
-    def __init__(self, accounts: Accounts, audit: Audit | None = None, guesses: Guesses | None = None) -> None:
+    def __init__(
+        self,
+        accounts: Accounts,
+        audit: Audit | None = None,
+        guesses: Guesses | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.limits = limits or Limits()
         self._accounts = accounts
         self._audit = audit
         self._passwords = Passwords(guesses)
@@ -46,26 +54,33 @@ class SignIn:
 
         Raises:
             NotSignedIn: no credentials, or wrong ones; the message does not say which part was wrong.
-            TooManyRequests: too many wrong passwords for this account from there.
+            TooManyRequests: too many wrong passwords for this account from there, or a budget is used up.
         """
         try:
-            return self._principal(authorization, where)
-        except NotSignedIn:
+            principal = self._principal(authorization, where)
+        except NotSignedIn as refused:
             if authorization:
-                self._tell("signin", where, NotSignedIn.code)
+                self._tell("signin", where, refused.code)
+            self.limits.refused(where)
             raise
+        try:
+            self.limits.request(principal)
+        except TooManyRequests as refused:
+            self._tell("limit", where, refused.code, principal.organisation, who=principal.user)
+            raise
+        return principal
 
-    def _tell(self, action: str, where: str, result: str, target: str = "", **details: object) -> None:
-        """Note in the audit log, coarsely, what a stranger did.
+    def _tell(
+        self, action: str, where: str, result: str, target: str = "", *, who: str = "unknown", **details: object
+    ) -> None:
+        """Note in the audit log, coarsely, what was refused.
 
         A name is told only if there is such an account: people type passwords there. And never does the first failure
         of an existing name alone cost a write: its duration would tell names apart.
         """
-        if self._audit is not None and self._coarse.first(f"{action} {where}"):
+        if self._audit is not None and self._coarse.first(f"{action} {where} {who}"):
             with contextlib.suppress(StoreUnavailable, StoreFull):
-                self._audit.record(
-                    action, target, who="unknown", where=where or "unknown", result=result, details=details
-                )
+                self._audit.record(action, target, who=who, where=where or "unknown", result=result, details=details)
 
     def _principal(self, authorization: str | None, where: str) -> Principal:
         if not authorization:

@@ -6,6 +6,7 @@ request's environment as an `Asked`. Pages leave as `StoredBytes`: the objects' 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,8 +16,9 @@ from flask import request
 from medallion.backends.base import Backend
 
 from hub.access.audit import Audit
+from hub.access.coarse import Coarse
 from hub.admission.gate import Gate, Origin, Result
-from hub.errors import HubError, NotAllowed, NotFound
+from hub.errors import HubError, NotAllowed, NotFound, StoreFull, StoreUnavailable
 from hub.model import times
 from hub.model.envelope import cut_envelope
 from hub.publish.collections import STIX_21, Collection, Collections
@@ -51,6 +53,7 @@ class HubBackend(Backend):  # type: ignore[misc]
         self.collections = collections
         self._store = store
         self._audit = Audit(store)
+        self._coarse = Coarse()
         self._gate = gate
         self._cursors = Cursors(store)
         self._statuses = Statuses(store)
@@ -204,6 +207,13 @@ class HubBackend(Backend):  # type: ignore[misc]
         else:
             told = {"id": object_id, "versions": len(gone)}
             self._tell("objects.delete", asked.named.key, told, Batch(withdrawals=gone))
+
+    def note_refusal(self, asked: Asked, action: str, where: str, code: str) -> None:
+        """Add to the audit log that an account may not write there, once in ten minutes for each collection."""
+        user, key = asked.principal.user, asked.named.key
+        if self._coarse.first(f"{action} {user} {key}"):
+            with contextlib.suppress(StoreUnavailable, StoreFull):
+                self._audit.record(action, key, result=code, who=user, where=where or "unknown")
 
     def _tell(self, action: str, target: str, details: dict[str, object], batch: Batch | None = None) -> None:
         """Add what an account did to the audit log, in one commit with it when that is given as a batch."""

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger("hub.taxii")
 
 _PIECE = 65536
+_WRITING = {HTTPMethod.POST: "objects.post", HTTPMethod.DELETE: "objects.delete"}
 _BY_STATUS: dict[int, type[RequestError]] = {
     error.status: error
     for error in (BadRequest, NotAllowed, NotFound, NotAcceptable, TooLarge, WrongMediaType, Unprocessable)
@@ -71,6 +72,7 @@ class Edge:
         except Exception as error:  # noqa: BLE001 - the WSGI entry: nothing may fall through
             found = InternalError("the hub made a mistake; its operator finds it in the log by this error_id")
             found.__cause__ = error
+        self._note_refusal(environ, found)
         _discard(environ["wsgi.input"], 4 * self._backend.front.max_body)
         error_id = ""
         if found.status >= 500:
@@ -102,9 +104,17 @@ class Edge:
             return taxii_answer(200, *self._backend.page(asked, min(filters.limit or most, most)))
         if read_as == HTTPMethod.POST:
             self._prepare_body(environ)
+            self._signin.limits.posted(principal, int(environ["CONTENT_LENGTH"]))
         path = environ["PATH_INFO"].removesuffix("/") + "/"
         environ |= {ASKED: asked, "REQUEST_METHOD": read_as, "HTTP_ACCEPT": TAXII_21, "PATH_INFO": path}
         return self._medallion(environ)
+
+    def _note_refusal(self, environ: WSGIEnvironment, error: HubError) -> None:
+        """Leave a trace of who tried to write what he may not; reading leaves none."""
+        asked: Asked | None = environ.get(ASKED)
+        action = _WRITING.get(environ["REQUEST_METHOD"])
+        if isinstance(error, NotAllowed) and asked is not None and action is not None:
+            self._backend.note_refusal(asked, action, environ.get("REMOTE_ADDR", ""), error.code)
 
     def _exists(self, address: Address) -> bool:
         if address.route is routes.DISCOVERY:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hub.access.audit import Audit, Wanted
 from hub.store.sqlite.engine import SqliteStore
-from tests.taxii.served import Box, indicator
+from tests.taxii.served import Box, Hub, indicator
 
 
 def test_posts_deletes_and_failed_sign_ins_are_told(box: Box) -> None:
@@ -26,3 +26,15 @@ def test_posts_deletes_and_failed_sign_ins_are_told(box: Box) -> None:
     )
     audit.verify()
     store.close()
+
+
+def test_a_refused_writer_is_told_once_and_not_the_readers(hub: Hub) -> None:
+    path = "/hub/collections/federal-advisories/"
+    for _ in range(3):
+        assert hub.call("POST", f"{path}objects/", "pam", body={"objects": [indicator()]}).status == 403
+        assert hub.call("DELETE", f"{path}objects/{indicator()['id']}/", "pam").status == 403
+    store = SqliteStore(hub.data / "hub.db")
+    entries = list(Audit(store).newest(Wanted(who="pam", result="not-allowed")))
+    store.close()
+    told = [("objects.delete", "federal-advisories", "127.0.0.1"), ("objects.post", "federal-advisories", "127.0.0.1")]
+    assert [(one.action, one.target, one.where) for one in entries] == told
