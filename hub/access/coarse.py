@@ -15,15 +15,16 @@ class Coarse:
     """Says of each thing whether it is to be told; one for each process, used from all its threads."""
 
     def __init__(self) -> None:
-        self._until: dict[str, float] = {}
+        self._until: dict[str, dict[str, float]] = {}
         self._turn = threading.Lock()
 
-    def first(self, thing: str) -> bool:
-        """Say whether it was not told in the last ten minutes; at most a hundred things are, in that time."""
+    def first(self, kind: str, thing: str) -> bool:
+        """Say whether it was not told in the last ten minutes; at most a hundred things of a kind are, in that time."""
         now = time.monotonic()
         with self._turn:
-            self._until = {one: until for one, until in self._until.items() if until > now}
-            if thing in self._until or len(self._until) >= _MOST:
+            known = {one: until for one, until in self._until.get(kind, {}).items() if until > now}
+            self._until[kind] = known
+            if thing in known or len(known) >= _MOST:
                 return False
-            self._until[thing] = now + TOLD
+            known[thing] = now + TOLD
             return True

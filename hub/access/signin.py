@@ -78,7 +78,7 @@ class SignIn:
         A name is told only if there is such an account: people type passwords there. And never does the first failure
         of an existing name alone cost a write: its duration would tell names apart.
         """
-        if self._audit is not None and self._coarse.first(f"{action} {where} {who}"):
+        if self._audit is not None and self._coarse.first(action, f"{where} {who}"):
             with contextlib.suppress(StoreUnavailable, StoreFull):
                 self._audit.record(action, target, who=who, where=where or "unknown", result=result, details=details)
 

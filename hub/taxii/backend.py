@@ -211,7 +211,7 @@ class HubBackend(Backend):  # type: ignore[misc]
     def note_refusal(self, asked: Asked, action: str, where: str, code: str) -> None:
         """Add to the audit log that an account may not write there, once in ten minutes for each collection."""
         user, key = asked.principal.user, asked.named.key
-        if self._coarse.first(f"{action} {user} {key}"):
+        if self._coarse.first(action, f"{user} {key}"):
             with contextlib.suppress(StoreUnavailable, StoreFull):
                 self._audit.record(action, key, result=code, who=user, where=where or "unknown")
 
