@@ -215,7 +215,10 @@ class Hub:
         front = Front(
             title=settings.title,
             contact=settings.contact,
-            api_roots=(ApiRoot("hub", settings.title),),
+            api_roots=(
+                ApiRoot("hub", settings.title),
+                *(ApiRoot(name, one.title, one.description) for name, one in settings.api_roots.items()),
+            ),
             page_size=settings.page_size,
             max_body=settings.max_body,
             public_url=settings.public_url,
@@ -333,7 +336,10 @@ def check_declarations(settings: Settings) -> dict[str, int]:
     with TemporaryDirectory() as folder:
         trial = {"data": Path(folder), "store": "", "cache": cache if cache.is_dir() else None}
         hub = open_hub(settings.model_copy(update=trial), create=True)
-        hub.close()
+        try:
+            hub.application()
+        finally:
+            hub.close()
     return {
         "feeds": len(hub.feeds),
         "collections": len(list(hub.collections)),

@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -29,6 +29,20 @@ PREFIX = "THREATHUB_"
 FILE_NAME = "threathub.toml"
 BESIDE = frozenset({"config", "secrets"})
 """Names that say where settings are, and are none themselves."""
+
+
+class NamedRoot(BaseModel):
+    """A TAXII API root beside the first: what it is called and what for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str
+    description: str = ""
+
+
+RootName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+TAKEN = frozenset({"hub", "taxii2", "api", "healthz", "readyz", "metrics"})
+"""First parts of addresses that no further API root may have."""
 
 
 class Settings(BaseSettings):
@@ -72,6 +86,10 @@ class Settings(BaseSettings):
         "green", description="Traffic light of what the city's own sensors found."
     )
 
+    api_roots: dict[RootName, NamedRoot] = Field(
+        default_factory=dict,
+        description="Further TAXII API roots beside hub, by the name in their address: title, description.",
+    )
     page_size: int = Field(1000, ge=1, le=10_000, description="Objects in one TAXII page at most.")
     max_body: int = Field(10_485_760, ge=1024, description="Bytes of one request body at most (max_content_length).")
     limit_requests: int = Field(
@@ -98,6 +116,13 @@ class Settings(BaseSettings):
     feed_secrets: dict[str, SecretStr] = Field(
         default_factory=dict, description="Passwords and keys of feeds, by the name that a declaration refers to."
     )
+
+    @field_validator("api_roots")
+    @classmethod
+    def _roots_have_addresses_of_their_own(cls, value: dict[str, NamedRoot]) -> dict[str, NamedRoot]:
+        if taken := TAKEN.intersection(value):
+            raise ValueError(f"{', '.join(sorted(taken))} is taken: name the API root otherwise")
+        return value
 
     @field_validator("tls_key")
     @classmethod

@@ -172,6 +172,7 @@ def list_collections(
             {
                 "name": one.key,
                 "id": one.id,
+                "api_root": one.api_root if one.taxii else "",
                 "objects": number.get(one.key, 0),
                 "read": hub.collections.may_read(principal, one) if principal else ", ".join(one.read),
                 "write": hub.collections.may_write(principal, one) if principal else ", ".join(one.write),

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 import orjson
 
-from hub.errors import HubError, MethodNotAllowed, NotSignedIn, Refused
+from hub.errors import HubError, MethodNotAllowed, NotSignedIn, Refused, WrongMediaType
 from hub.taxii.media import TAXII_21
 
 _CHALLENGES = [
@@ -51,6 +51,8 @@ def error_answer(error: HubError, *, error_id: str = "", allow: str = "") -> Ans
         headers += _CHALLENGES
     if isinstance(error, MethodNotAllowed):
         headers.append(("Allow", allow))
+    if isinstance(error, WrongMediaType):
+        headers.append(("Accept-Encoding", "gzip"))  # RFC 9110 12.5.3: which codings a body may have
     if error.retry_after is not None:
         headers.append(("Retry-After", str(error.retry_after)))
     return Answer(error.status, orjson.dumps(resource), headers)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import uuid
+import zlib
 from http import HTTPMethod
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -129,12 +130,15 @@ class Edge:
         if not is_taxii(environ.get("CONTENT_TYPE")):
             raise WrongMediaType(f"send {TAXII_21}")
         most = self._backend.front.max_body
-        declared = environ.get("CONTENT_LENGTH")
-        if not declared:
-            body = _read_bounded(environ["wsgi.input"], most)
-            environ["wsgi.input"], declared = io.BytesIO(body), str(len(body))
-        if int(declared) > most:
+        declared, coding = environ.get("CONTENT_LENGTH"), environ.pop("HTTP_CONTENT_ENCODING", "").strip().lower()
+        if coding not in ("", "identity", "gzip", "x-gzip"):
+            raise WrongMediaType("send the body as it is or with Content-Encoding: gzip")
+        if declared and int(declared) > most:
             raise _too_large(most)
+        if not declared or "gzip" in coding:
+            body = _read_bounded(environ["wsgi.input"], most)
+            body = _inflated(body, most) if "gzip" in coding else body
+            environ["wsgi.input"], declared = io.BytesIO(body), str(len(body))
         if int(declared) == 0:
             raise BadRequest("the body is empty: send an envelope")
         environ |= {"CONTENT_TYPE": TAXII_21, "CONTENT_LENGTH": declared}
@@ -164,6 +168,20 @@ def _read_bounded(stream: BinaryIO, most: int) -> bytes:
             raise _too_large(most)
         pieces.append(piece)
     return b"".join(pieces)
+
+
+def _inflated(body: bytes, most: int) -> bytes:
+    """Decompress a body (gzip, RFC 1952), never into more than a plain one may have."""
+    machine = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        plain = machine.decompress(body, most + 1)
+    except zlib.error:
+        raise BadRequest("the body is not gzip, as Content-Encoding says") from None
+    if len(plain) > most:
+        raise _too_large(most)
+    if not machine.eof or machine.unused_data:
+        raise BadRequest("the gzip data of the body breaks off, or something follows it")
+    return plain
 
 
 def _discard(stream: BinaryIO, most: int) -> None:

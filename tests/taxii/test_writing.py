@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import uuid
 from typing import Any
@@ -275,3 +276,45 @@ def test_the_drop_box_takes_and_does_not_show(hub: Hub) -> None:
     assert hub.get(f"/hub/status/{status['id']}/").json() == status
     assert_error(hub.get(path), 403)
     assert one in hub.get(path, "ana").json()["objects"]
+
+
+def coded(box: Box, body: bytes, coding: str) -> Any:
+    return box.hub.call("POST", f"{box.path}objects/", body=body, headers={"Content-Encoding": coding})
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "GZIP", "identity"])
+def test_compressed_bodies(box: Box, coding: str) -> None:
+    one = indicator()
+    body = json.dumps({"objects": [one]}).encode()
+    assert coded(box, body if coding == "identity" else gzip.compress(body), coding).status == 202
+    assert box.objects() == [one]
+
+
+def test_a_compressed_body_is_held_to_the_same_limit_and_must_be_whole(box: Box) -> None:
+    body = json.dumps({"objects": [indicator()]}).encode()
+    assert coded(box, gzip.compress(body.ljust(1_000_000)), "gzip").status == 202
+    assert_error(coded(box, gzip.compress(body.ljust(1_000_001)), "gzip"), 413, "too-large")
+    assert_error(coded(box, gzip.compress(b" " * 500_000_000, 9), "gzip"), 413, "too-large")
+    assert_error(coded(box, gzip.compress(body)[:-4], "gzip"), 400, "bad-request")
+    assert_error(coded(box, gzip.compress(body) + b"more", "gzip"), 400, "bad-request")
+    assert_error(coded(box, body, "gzip"), 400, "bad-request")
+    assert_error(coded(box, gzip.compress(b""), "gzip"), 400, "bad-request")
+    for coding in ("br", "deflate", "gzip, gzip"):
+        reply = coded(box, body, coding)
+        assert_error(reply, 415, "wrong-media-type")
+        assert reply.headers["Accept-Encoding"] == "gzip"
+
+
+def test_a_sender_of_one_byte_at_a_time(box: Box) -> None:
+    one = indicator()
+    body = json.dumps({"objects": [one]}).encode()
+    head = (
+        f"POST {box.path}objects/ HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {box.hub.tokens['leo']}\r\n"
+        f"Content-Type: application/taxii+json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    with box.hub.connect() as connection:
+        for byte in head.encode() + body:
+            connection.send(bytes((byte,)))
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 202")
+    assert box.objects() == [one]
