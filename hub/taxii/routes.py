@@ -12,10 +12,12 @@ class Route:
     """One kind of address.
 
     Attributes:
-        name: in messages and page tokens. methods: that it defines. parameters: query parameters that it defines.
+        name: in messages and page tokens. path: its segments; those in braces are slots, fields of `Address`.
+        methods: that it defines. parameters: query parameters that it defines.
     """
 
     name: str
+    path: str
     methods: tuple[str, ...] = ("GET",)
     parameters: frozenset[str] = frozenset()
 
@@ -24,16 +26,30 @@ class Route:
         """The ``Allow`` header: what is defined, and what comes with it."""
         return ", ".join((*self.methods, "HEAD", "OPTIONS"))
 
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The names of its slots, in order."""
+        return tuple(part[1:-1] for part in self.path.split("/") if part.startswith("{"))
 
-DISCOVERY = Route("discovery")
-API_ROOT = Route("api root")
-STATUS = Route("status")
-COLLECTIONS = Route("collections")
-COLLECTION = Route("collection")
-MANIFEST = Route("manifest", parameters=filters.LISTED)
-OBJECTS = Route("objects", ("GET", "POST"), filters.LISTED)
-OBJECT = Route("object", ("GET", "DELETE"), filters.OBJECT)
-VERSIONS = Route("versions", parameters=filters.VERSIONS)
+
+_COLLECTION = "/{api_root}/collections/{collection}/"
+
+DISCOVERY = Route("discovery", "/taxii2/")
+API_ROOT = Route("api root", "/{api_root}/")
+STATUS = Route("status", "/{api_root}/status/{status_id}/")
+COLLECTIONS = Route("collections", "/{api_root}/collections/")
+COLLECTION = Route("collection", _COLLECTION)
+MANIFEST = Route("manifest", f"{_COLLECTION}manifest/", parameters=filters.LISTED)
+OBJECTS = Route("objects", f"{_COLLECTION}objects/", ("GET", "POST"), filters.LISTED)
+OBJECT = Route("object", f"{_COLLECTION}objects/{{object_id}}/", ("GET", "DELETE"), filters.OBJECT)
+VERSIONS = Route("versions", f"{_COLLECTION}objects/{{object_id}}/versions/", parameters=filters.VERSIONS)
+
+ROUTES = (DISCOVERY, API_ROOT, STATUS, COLLECTIONS, COLLECTION, MANIFEST, OBJECTS, OBJECT, VERSIONS)
+"""All of them."""
+
+# Every second segment is a slot, in all but discovery; the words between them, and their number, tell the route.
+_BY_WORDS = {(route.path.count("/"), *route.path.strip("/").split("/")[1::2]): route for route in ROUTES[1:]}
+_SLOTS = {route: route.slots for route in ROUTES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,27 +60,15 @@ class Address:
     api_root: str = ""
     collection: str = ""
     object_id: str = ""
+    status_id: str = ""
 
 
 def read_path(path: str) -> Address | None:
     """Take a path apart, with or without its last slash; None when TAXII has no such address."""
-    match path.removesuffix("/").split("/"):
-        case ["", "taxii2"]:
-            return Address(DISCOVERY)
-        case ["", root]:
-            return Address(API_ROOT, root)
-        case ["", root, "status", _]:
-            return Address(STATUS, root)
-        case ["", root, "collections"]:
-            return Address(COLLECTIONS, root)
-        case ["", root, "collections", collection]:
-            return Address(COLLECTION, root, collection)
-        case ["", root, "collections", collection, "manifest"]:
-            return Address(MANIFEST, root, collection)
-        case ["", root, "collections", collection, "objects"]:
-            return Address(OBJECTS, root, collection)
-        case ["", root, "collections", collection, "objects", id]:
-            return Address(OBJECT, root, collection, id)
-        case ["", root, "collections", collection, "objects", id, "versions"]:
-            return Address(VERSIONS, root, collection, id)
-    return None
+    empty, *given = path.removesuffix("/").split("/")
+    if empty or not given:
+        return None
+    if given == ["taxii2"]:
+        return Address(DISCOVERY)
+    route = _BY_WORDS.get((len(given) + 1, *given[1::2]))
+    return None if route is None else Address(route, **dict(zip(_SLOTS[route], given[::2], strict=True)))

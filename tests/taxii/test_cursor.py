@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import struct
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +37,14 @@ def test_every_worker_of_a_store_reads_it(cursors: list[Cursors], position: int,
     for elsewhere in (lambda: cursors[2].place(token, binding), lambda: cursors[0].place(token, binding + "x")):
         with pytest.raises(BadCursor):
             elsewhere()
+
+
+@given(position=MOMENT, date=MOMENT, more=st.integers(1, 1000))
+def test_a_token_does_not_tell_its_place(cursors: list[Cursors], position: int, date: int, more: int) -> None:
+    tokens = [cursors[0].token(Place(one, date), "b") for one in (position, position + more)]
+    first, second = (base64.urlsafe_b64decode(token + "==")[:16] for token in tokens)
+    assert struct.pack(">q", date) not in (first[8:], second[8:])
+    assert first[:4] != second[:4] or first[8:] != second[8:], "neighbours have nothing in common"
 
 
 @given(text=st.text(max_size=60))
