@@ -45,7 +45,7 @@ def unknown(kind: str) -> str:
 
 
 def marked(*markings: str, **properties: Any) -> dict[str, Any]:
-    return indicator(object_marking_refs=list(markings), **properties)
+    return indicator(object_marking_refs=list(markings or (MARKING_ID[TLP.GREEN],)), **properties)
 
 
 def own_sight(hub: Hub, user: str, *names: str) -> list[Any]:
@@ -203,8 +203,8 @@ def test_what_others_do_out_of_sight_changes_no_answer(hub: Hub, world: World) -
     requests = list(reading(world, names))
     before = everything(hub, requests, box.name, "federal-advisories", "inbox")
     secret = marked(AMBER)
-    box.post(secret, marked(RED), {**indicator(), "pattern": "["})
-    box.post({**secret, "modified": LATER}, user="ana")
+    assert box.post(secret, marked(RED), {**indicator(), "pattern": "["})["failure_count"] == 1
+    assert box.post({**secret, "modified": LATER}, user="ana")["failure_count"] == 1
     sighting = {
         "type": "sighting",
         "spec_version": "2.1",
@@ -214,7 +214,7 @@ def test_what_others_do_out_of_sight_changes_no_answer(hub: Hub, world: World) -
         "sighting_of_ref": shown["id"],
         "object_marking_refs": [AMBER],
     }
-    box.post(sighting)
+    assert box.post(sighting)["failure_count"] == 0
     hub.call("DELETE", f"{box.path}objects/{secret['id']}/")
     hub.call("POST", "/hub/collections/drop-box/objects/", body={"objects": [marked(RED), marked(RED)]})
     hub.call("POST", "/hub/collections/inbox/objects/", body={"objects": [marked(AMBER)]})
