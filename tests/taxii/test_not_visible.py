@@ -127,7 +127,7 @@ def test_a_hidden_name_is_answered_like_an_unknown_one(hub: Hub, world: World, r
             answers = []
             for name in (hidden, absent(hidden)):
                 path = filled(route, {**world.seen, slot: name}).removesuffix("/") + slash
-                body = {"objects": []} if method in ("POST", "PUT", "PATCH") else None
+                body: dict[str, Any] | None = {"objects": []} if method in ("POST", "PUT", "PATCH") else None
                 answers.append(told(hub.call(method, path, user, body=body), name))
             assert answers[0] == answers[1], (user, slot, hidden)
 
