@@ -41,6 +41,7 @@ from hub.ops.worker import Job, run_jobs
 from hub.publish.collections import Collections
 from hub.publish.explanation import Explainer
 from hub.publish.publication import Publication, publication_of
+from hub.publish.sharing import uses_of
 from hub.settings import Settings, export_settings, load_settings
 from hub.store.opening import open_store
 from hub.store.ports import Store
@@ -157,6 +158,11 @@ class Hub:
         if name not in self.sensors:
             raise NotFound(f"there is no sensor {name}; declared are {', '.join(self.sensors)}")
         return self.sensors[name]
+
+    def shared_with(self, group: str) -> list[str]:
+        """Return what is shared with a group: collections, open advisories, feeds."""
+        feeds = (f"feed {feed.name}" for feed in self.feeds.values() if group in feed.groups)
+        return [*uses_of(group, self.collections, self.publication.publisher.book), *feeds]
 
     def principal(self, user: str, token: str | None = None) -> Principal:
         """Return what an account, or one of its tokens, may do, without a sign-in: for explaining, never for serving.

@@ -29,10 +29,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from connectors.feeds import Feed
-from hub.access.accounts import Organisation
+from hub.access.accounts import Group, Organisation
 from hub.access.principal import Role
 from hub.app import SHIPPED, Hub, make_folder, open_hub, serve_hub
 from hub.errors import InternalError, NoSuchFile, SourceUnreachable
+from hub.model import times
 from hub.ops.serving import check_front
 from hub.settings import FILE_NAME, Settings, load_settings
 
@@ -42,16 +43,20 @@ NEIGHBOUR = "neighbour"
 _START_SECONDS = 30
 _UNCHECKED = ssl._create_unverified_context()  # noqa: S323 - only asks our own process whether it is up
 
+_GROUPS = (Group("utilities", "Utilities", sector=True),)
 _MEMBERS = (
     Organisation("acme-water", "Acme Water Ltd", "partner", ("utilities",)),
     Organisation("harbour-bank", "Harbour Bank", "partner"),
     Organisation("federal-liaison", "Federal Cyber Liaison", "federal"),
+    Organisation("riverside-hub", "Riverside County's hub", "hub"),
 )
 _PEOPLE: tuple[tuple[str, str, Role], ...] = (
     ("analyst", "city", "analyst"),
+    ("senior", "city", "senior-analyst"),
     ("partner", "acme-water", "partner"),
     ("partner2", "harbour-bank", "partner"),
     ("liaison", "federal-liaison", "liaison"),
+    ("other-hub", "riverside-hub", "partner"),
     ("admin", "city", "administrator"),
 )
 
@@ -105,24 +110,31 @@ def run_demo(settings: Settings, json_file: Path | None) -> None:
 
 
 def _accounts(hub: Hub) -> list[Account]:
+    """Return the demo's accounts; those of an earlier start keep their secrets."""
     kept = hub.settings.data / ACCOUNTS_FILE
-    if kept.is_file() and hub.accounts.home() is not None:
-        return [Account(**row) for row in json.loads(kept.read_text())]
+    known: dict[str, Account] = {}
     if hub.accounts.home() is None:
         hub.accounts.add_organisation(Organisation("city", hub.settings.organisation_title, "city"))
+    elif kept.is_file():
+        known = {row["user"]: Account(**row) for row in json.loads(kept.read_text())}
+    for group in _GROUPS:
+        if hub.accounts.group(group.name) is None:
+            hub.accounts.add_group(group)
     for member in _MEMBERS:
         if hub.accounts.organisation(member.name) is None:
             hub.accounts.add_organisation(member)
-    made = []
-    for name, organisation, role in _PEOPLE:
-        password = secrets.token_urlsafe(15)
-        if hub.accounts.user(name) is None:
-            hub.accounts.add_user(name, organisation, role, password)
-        else:
-            hub.accounts.set_password(name, password)
-        made.append(Account(name, password, hub.accounts.add_token(name, note="demo")[1], role, organisation))
-    write_private(kept, [asdict(account) for account in made])
-    return made
+    accounts = [known.get(name) or _new_account(hub, name, of, role) for name, of, role in _PEOPLE]
+    write_private(kept, [asdict(account) for account in accounts])
+    return accounts
+
+
+def _new_account(hub: Hub, name: str, organisation: str, role: Role) -> Account:
+    password = secrets.token_urlsafe(15)
+    if hub.accounts.user(name) is None:
+        hub.accounts.add_user(name, organisation, role, password)
+    else:
+        hub.accounts.set_password(name, password)
+    return Account(name, password, hub.accounts.add_token(name, note="demo")[1], role, organisation)
 
 
 def write_private(file: Path, value: Any) -> None:
@@ -178,10 +190,17 @@ def _pull_from_neighbour(hub: Hub) -> None:
         if neighbour.accounts.home() is None:
             neighbour.accounts.add_organisation(Organisation("lakeside", "Lakeside SOC", "city"))
         if neighbour.accounts.organisation("city") is None:
-            neighbour.accounts.add_organisation(Organisation("city", "the demo city", "partner"))
+            neighbour.accounts.add_organisation(Organisation("city", "the demo city", "hub"))
         if neighbour.accounts.user("city-hub") is None:
             neighbour.accounts.add_user("city-hub", "city", "partner")
-        token = neighbour.accounts.add_token("city-hub", note="demo pull")[1]
+        token = neighbour.accounts.add_token(
+            "city-hub",
+            note="the demo city's pull",
+            rights=("read",),
+            collections=("city-indicators",),
+            networks=("127.0.0.0/8",),
+            expires=times.now() + times.HOUR,
+        )[1]
         neighbour.run_feed(_declared("lakeside-own", "stix", "city-indicators", {"path": str(FOLDER / "data" / "mvt")}))
         collection = neighbour.collections["city-indicators"].id
     finally:

@@ -15,9 +15,9 @@ import threading
 import time
 from dataclasses import dataclass
 
-from hub.access.accounts import DUMMY_HASH, password_fits
 from hub.access.client_address import network_of
 from hub.access.guesses import Attempt, Guesses
+from hub.access.hashing import DUMMY_HASH, password_fits
 from hub.access.turns import Turns
 from hub.errors import TooManyRequests
 

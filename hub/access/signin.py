@@ -16,10 +16,11 @@ import re
 from dataclasses import replace
 from typing import NoReturn
 
-from hub.access.accounts import LONGEST_PASSWORD, Accounts
+from hub.access.accounts import Accounts
 from hub.access.audit import Audit
 from hub.access.coarse import Coarse
 from hub.access.guesses import Guesses
+from hub.access.hashing import LONGEST_PASSWORD
 from hub.access.limits import Limits
 from hub.access.members import User
 from hub.access.passwords import Passwords

@@ -17,6 +17,7 @@ from ipaddress import ip_network
 from hub.access.client_address import Network, read_address
 from hub.access.principal import RIGHTS, Right
 from hub.errors import BadRequest
+from hub.model import times
 
 TOKEN_MARK = "cth"  # noqa: S105 - a mark that secret scanners can look for, no secret
 MOST_NETWORKS = 64
@@ -57,6 +58,16 @@ class Token:
         address = read_address(where)
         return address is not None and any(address in network for network in _read(self.networks))
 
+    def told(self) -> dict[str, object]:
+        """Return what the audit log tells of it: never the digest."""
+        return {
+            "user": self.user,
+            "rights": ",".join(self.rights),
+            "expires": times.format_timestamp(self.expires) if self.expires else "never",
+            "collections": "all" if self.collections is None else ",".join(self.collections),
+            "networks": ",".join(self.networks) or "any",
+        }
+
     def check(self) -> None:
         """Check the values that people give.
 
@@ -69,8 +80,8 @@ class Token:
             raise BadRequest(f"a token is for all collections of its account, or for 1 to {MOST_COLLECTIONS} of them")
         if len(self.networks) > MOST_NETWORKS:
             raise BadRequest(f"a token has at most {MOST_NETWORKS} networks")
-        if len(self.note) > LONGEST_NOTE:
-            raise BadRequest(f"a note has at most {LONGEST_NOTE} characters")
+        if len(self.note) > LONGEST_NOTE or not self.note.isprintable():
+            raise BadRequest(f"a note has at most {LONGEST_NOTE} characters on one line")
 
 
 def new_token_text() -> tuple[str, str]:

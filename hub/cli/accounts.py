@@ -1,105 +1,118 @@
-"""`threathub org`, `user`, `token`, `collection`: who takes part, and what they may read and write."""
+"""`threathub user` and `collection`: accounts, and what they may read and write."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
-from typing import Annotated
+import sys
+from dataclasses import replace
+from typing import Annotated, Any
 
 import typer
 
-from hub.access.accounts import TOKEN_MARK, Organisation
-from hub.access.principal import Right, Role
+from hub.access.hashing import LONGEST_PASSWORD
+from hub.access.members import User
+from hub.access.principal import ROLES, Role
 from hub.cli.options import DataOption, JsonOption, opened
-from hub.cli.output import cell, print_json, print_table, print_text, second
-from hub.model import times
+from hub.cli.output import print_details, print_json, print_rows, print_text
+from hub.errors import BadRequest
 from hub.store.ports import HUB
 
-organisations = typer.Typer(help="Members of the hub.", no_args_is_help=True)
 users = typer.Typer(help="Accounts.", no_args_is_help=True)
-tokens = typer.Typer(help="API tokens.", no_args_is_help=True)
 collections = typer.Typer(help="What is shared, with whom.", no_args_is_help=True)
 
-
-@organisations.command("list")
-def list_organisations(data: DataOption = None, as_json: JsonOption = False) -> None:
-    """List the members of the hub."""
-    with opened(data) as hub:
-        rows = [
-            {"name": one.name, "title": one.title, "kind": one.kind, "groups": list(one.groups)}
-            for one in hub.accounts.organisations()
-        ]
-    _print(rows, as_json, "There are no members yet: threathub org add NAME --title TITLE")
-
-
-@organisations.command("add")
-def add_organisation(
-    name: Annotated[str, typer.Argument(help="Short name: a-z, 0-9, dot, dash.")],
-    title: Annotated[str, typer.Option(help="Name for people.")],
-    kind: Annotated[str, typer.Option(help="department, partner or federal.")] = "partner",
-    group: Annotated[list[str] | None, typer.Option(help="Sharing group it is in; may be repeated.")] = None,
-    data: DataOption = None,
-) -> None:
-    """Add a member."""
-    if kind not in ("department", "partner", "federal"):
-        raise typer.BadParameter("must be department, partner or federal", param_hint="--kind")
-    with opened(data) as hub:
-        hub.accounts.add_organisation(Organisation(name, title, kind, tuple(group or ())))  # type: ignore[arg-type]
-    print_text(f"{name} is a member now. Next: threathub user add NAME --org {name} --role partner")
-
-
-@organisations.command("remove")
-def remove_organisation(name: str, data: DataOption = None) -> None:
-    """Remove a member that has no users any more; what it contributed stays."""
-    with opened(data) as hub:
-        hub.accounts.remove_organisation(name)
-    print_text(f"{name} is no member any more.")
+PromptOption = Annotated[bool, typer.Option("--prompt", help="Ask for the password, twice, without showing it.")]
+StdinOption = Annotated[bool, typer.Option("--stdin", help="Read the password from standard input, one line.")]
 
 
 @users.command("list")
-def list_users(data: DataOption = None, as_json: JsonOption = False) -> None:
+def list_users(
+    org: Annotated[str, typer.Option(help="Only those of this organisation.")] = "",
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """List the accounts."""
     with opened(data) as hub:
-        rows = [
-            {
-                "name": user.name,
-                "organisation": user.organisation,
-                "role": user.role,
-                "password": user.password_hash is not None,
-                "disabled": user.disabled,
-            }
-            for user in hub.accounts.users()
-        ]
-    _print(rows, as_json, "There are no accounts yet: threathub init makes the first one.")
+        rows = [_row(user) for user in hub.accounts.users() if org in ("", user.organisation)]
+    print_rows(rows, as_json, "There are no such accounts; threathub init makes the first one.")
 
 
 @users.command("add")
 def add_user(
     name: str,
     org: Annotated[str, typer.Option(help="Its organisation.")],
-    role: Annotated[str, typer.Option(help="analyst, partner, liaison or administrator.")],
+    role: Annotated[str, typer.Option(help=f"{', '.join(ROLES)}.")],
     password: Annotated[bool, typer.Option(help="Make a password; --no-password leaves tokens only.")] = True,
+    prompt: PromptOption = False,
+    stdin: StdinOption = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add an account; its password is made now and shown once."""
-    secret = secrets.token_urlsafe(15) if password else None
+    """Add an account; its password is made now and shown once, or typed in."""
+    typed = _typed(prompt=prompt, stdin=stdin)
+    made = secrets.token_urlsafe(15) if password and typed is None else None
     with opened(data) as hub:
-        hub.accounts.add_user(name, org, _role(role), secret)
+        hub.accounts.add_user(name, org, _role(role), made if typed is None else typed)
     if as_json:
-        print_json({"user": name, "password": secret})
+        print_json({"user": name, "password": made})
+    elif made or typed:
+        print_text(f"{name} can sign in." + (f" Its password, shown only now: {made}" if made else ""))
     else:
-        shown = f" Its password, shown only now: {secret}" if secret else ""
-        print_text(f"{name} can sign in.{shown}" if secret else f"{name} is there: threathub token add {name}")
+        print_text(f"{name} is there: threathub token add {name}")
+
+
+@users.command("change")
+def change_user(
+    name: str,
+    org: Annotated[str, typer.Option(help="Another organisation.")] = "",
+    role: Annotated[str, typer.Option(help=f"Another role: {', '.join(ROLES)}.")] = "",
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change an account's organisation or role; its next request goes by that."""
+    checked = _role(role) if role else None
+    with opened(data) as hub:
+        changed = hub.accounts.change_user(
+            name, lambda old: replace(old, organisation=org or old.organisation, role=checked or old.role)
+        )
+    print_details(_row(changed), as_json)
+
+
+@users.command("disable")
+def disable_user(name: str, data: DataOption = None) -> None:
+    """Shut out an account with its password and its tokens, at once."""
+    with opened(data) as hub:
+        hub.accounts.change_user(name, lambda old: replace(old, disabled=True))
+    print_text(f"{name} cannot sign in any more, with no token either.")
+
+
+@users.command("enable")
+def enable_user(name: str, data: DataOption = None) -> None:
+    """Let an account in again, with its password and its tokens."""
+    with opened(data) as hub:
+        hub.accounts.change_user(name, lambda old: replace(old, disabled=False))
+    print_text(f"{name} can sign in.")
 
 
 @users.command("password")
-def new_password(name: str, data: DataOption = None) -> None:
-    """Give an account a new password, shown once; the old one stops working at once."""
-    secret = secrets.token_urlsafe(15)
+def new_password(
+    name: str,
+    prompt: PromptOption = False,
+    stdin: StdinOption = False,
+    none: Annotated[bool, typer.Option("--none", help="Take the password away: tokens only.")] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give an account a new password, made now and shown once, or typed in; the old one stops working at once."""
+    typed = _typed(prompt=prompt, stdin=stdin)
+    made = secrets.token_urlsafe(15) if typed is None and not none else None
     with opened(data) as hub:
-        hub.accounts.set_password(name, secret)
-    print_text(f"The new password of {name}, shown only now: {secret}")
+        hub.accounts.set_password(name, made if typed is None else typed)
+    if as_json:
+        print_json({"user": name, "password": made})
+    elif made:
+        print_text(f"The new password of {name}, shown only now: {made}")
+    else:
+        print_text(f"{name} has a new password." if typed else f"{name} has no password any more.")
 
 
 @users.command("remove")
@@ -108,52 +121,6 @@ def remove_user(name: str, data: DataOption = None) -> None:
     with opened(data) as hub:
         hub.accounts.remove_user(name)
     print_text(f"{name} and its tokens are gone.")
-
-
-@tokens.command("list")
-def list_tokens(data: DataOption = None, as_json: JsonOption = False) -> None:
-    """List the tokens: whose, what for, last use; never the secret itself."""
-    with opened(data) as hub:
-        rows = [
-            {
-                "id": token.id,
-                "user": token.user,
-                "note": token.note,
-                "rights": ",".join(token.rights),
-                "expires": second(token.expires) if token.expires else None,
-                "last_used": times.format_day(token.last_used) if token.last_used else None,
-            }
-            for token in hub.accounts.tokens()
-        ]
-    _print(rows, as_json, "There are no tokens yet: threathub token add USER")
-
-
-@tokens.command("add")
-def add_token(
-    user: str,
-    note: Annotated[str, typer.Option(help="What it is used for.")] = "",
-    read_only: Annotated[bool, typer.Option("--read-only", help="It may not post.")] = False,
-    days: Annotated[int | None, typer.Option(min=1, help="Days until it expires.")] = None,
-    data: DataOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Make a token for an account; it is shown once."""
-    rights: tuple[Right, ...] = ("read",) if read_only else ("read", "write")
-    expires = times.now() + days * times.DAY if days else None
-    with opened(data) as hub:
-        token, secret = hub.accounts.add_token(user, note=note, rights=rights, expires=expires)
-    if as_json:
-        print_json({"id": token.id, "user": user, "token": secret})
-    else:
-        print_text(f"Token {token.id} of {user}, shown only now: {secret}")
-
-
-@tokens.command("revoke")
-def revoke_token(id: str, data: DataOption = None) -> None:
-    """Revoke a token; the next request with it is refused."""
-    with opened(data) as hub:
-        hub.accounts.remove_token(id.removeprefix(f"{TOKEN_MARK}_"))
-    print_text(f"Token {id} is revoked.")
 
 
 @collections.command("list")
@@ -180,18 +147,30 @@ def list_collections(
             }
             for one in seen
         ]
-    _print(rows, as_json, "This account sees no collection.")
+    print_rows(rows, as_json, "This account sees no collection.")
+
+
+def _row(user: User) -> dict[str, Any]:
+    return {
+        "name": user.name,
+        "organisation": user.organisation,
+        "role": user.role,
+        "password": user.password_hash is not None,
+        "disabled": user.disabled,
+    }
 
 
 def _role(text: str) -> Role:
-    if text not in ("analyst", "partner", "liaison", "administrator"):
-        raise typer.BadParameter("must be analyst, partner, liaison or administrator", param_hint="--role")
-    return text  # type: ignore[return-value]
+    for role in ROLES:
+        if role == text:
+            return role
+    raise typer.BadParameter(f"must be one of {', '.join(ROLES)}", param_hint="--role")
 
 
-def _print(rows: Sequence[Mapping[str, object]], as_json: bool, empty: str) -> None:
-    if as_json:
-        print_json(rows)
-    else:
-        columns = tuple(name.replace("_", " ") for name in rows[0]) if rows else ()
-        print_table(columns, (tuple(cell(one) for one in row.values()) for row in rows), empty=empty)
+def _typed(*, prompt: bool, stdin: bool) -> str | None:
+    """Return the password that is typed or piped in: never an argument, which other users of the machine could see."""
+    if prompt and stdin:
+        raise BadRequest("say --prompt or --stdin, not both")
+    if prompt:
+        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+    return sys.stdin.readline(LONGEST_PASSWORD + 2).rstrip("\r\n") if stdin else None

@@ -20,10 +20,12 @@ from hub.cli import (
     export,
     feeds,
     find,
+    organisations,
     quarantine,
     rules,
     serve,
     signins,
+    tokens,
     upkeep,
 )
 from hub.cli.output import print_error
@@ -54,9 +56,10 @@ for module in (serve, data, find, export, upkeep):
 for name, group in (
     ("feed", feeds.commands),
     ("advisory", advisory.commands),
-    ("org", accounts.organisations),
+    ("org", organisations.organisations),
+    ("group", organisations.groups),
     ("user", accounts.users),
-    ("token", accounts.tokens),
+    ("token", tokens.commands),
     ("collection", accounts.collections),
     ("rule", rules.commands),
     ("quarantine", quarantine.commands),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -48,6 +48,26 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty:
         Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
     else:
         print_text(empty)
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, empty: str) -> None:
+    """Print rows with the same names as a table, or as JSON."""
+    if as_json:
+        print_json(rows)
+    else:
+        columns = tuple(name.replace("_", " ") for name in rows[0]) if rows else ()
+        print_table(columns, (tuple(cell(one) for one in row.values()) for row in rows), empty=empty)
+
+
+def print_details(row: Mapping[str, Any], as_json: bool) -> None:
+    """Print one thing, a property a line, or as JSON."""
+    if as_json:
+        print_json(row)
+        return
+    width = max(map(len, row)) + 1
+    for name, value in row.items():
+        shown = cell(value)
+        print_text(f"{name.replace('_', ' '):<{width}} {'' if shown is None else shown}".rstrip())
 
 
 def second(moment: int) -> str:

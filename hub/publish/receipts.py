@@ -127,7 +127,7 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Sector:
-    """Counts of a sharing group, or of a kind of organisation for those in none."""
+    """Counts of a sector, or of a kind of organisation for those in none."""
 
     name: str
     entitled: int
@@ -261,8 +261,9 @@ class Receipts:
         self, counted: Iterable[str], pulls: Mapping[str, Mark], acknowledged: Mapping[str, Mark], *, named: bool
     ) -> Iterator[Sector]:
         members: dict[str, list[str]] = {}
+        known = frozenset(group.name for group in self._accounts.groups() if group.sector)
         for name in counted:
-            for sector in _sectors_of(self._accounts.organisation(name)):
+            for sector in _sectors_of(self._accounts.organisation(name), known):
                 members.setdefault(sector, []).append(name)
         if not named:
             small = [sector for sector, names in members.items() if len(names) < _FEW]
@@ -282,10 +283,10 @@ class Receipts:
             after = page[-1].key
 
 
-def _sectors_of(organisation: Organisation | None) -> tuple[str, ...]:
+def _sectors_of(organisation: Organisation | None, known: frozenset[str]) -> tuple[str, ...]:
     if organisation is None:
         return ("gone",)
-    return organisation.groups or (organisation.kind,)
+    return tuple(group for group in organisation.groups if group in known) or (organisation.kind,)
 
 
 def _reach(reached: list[int], entitled: int, published: int | None, percent: int) -> int | None:

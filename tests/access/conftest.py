@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.access.accounts import Accounts, Organisation
+from hub.access.accounts import Accounts, Group, Organisation
 from hub.store.sqlite.engine import SqliteStore
 
 PASSWORD = "a long enough password"
@@ -24,6 +24,7 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
 def accounts(store: SqliteStore) -> Accounts:
     accounts = Accounts(store)
     accounts.add_organisation(Organisation("city", "The city", "city"))
+    accounts.add_group(Group("utilities", "Utilities", sector=True))
     accounts.add_organisation(Organisation("water", "Water works", "department", groups=("utilities",)))
     accounts.add_user("ana", "city", "analyst", PASSWORD)
     accounts.add_user("leo", "water", "liaison", PASSWORD)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from hub.access.accounts import DUMMY_HASH, Accounts, password_fits
+from hub.access.accounts import Accounts
 from hub.access.audit import Audit, Wanted
+from hub.access.hashing import DUMMY_HASH, password_fits
 from hub.access.principal import CITY_ROLES, ROLES, Principal, Role, roles_held
 from hub.access.signin import SignIn
 from hub.access.tokens import Token

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from taxii2client.v21 import Collection, Server, as_pages
 
+from hub.access.principal import ROLES
 from hub.errors import HubError
 from hub.store.ports import HUB, PageQuery, Versions
 from hub.store.sqlite.engine import SqliteStore
@@ -44,7 +45,8 @@ def test_the_file_for_programs_is_exact_and_private(demo: Demo) -> None:
     assert set(demo.told) == {"base_url", "discovery_url", "api_roots", "collections", "accounts"}
     assert all(set(one) == {"name", "id", "can_read", "can_write"} for one in demo.told["collections"])
     assert all(set(one) == {"user", "password", "token", "role", "organisation"} for one in demo.told["accounts"])
-    assert {one["role"] for one in demo.told["accounts"]} == {"analyst", "partner", "liaison", "administrator"}
+    assert {one["role"] for one in demo.told["accounts"]} == set(ROLES)
+    assert {"federal-liaison", "riverside-hub", "acme-water"} < {one["organisation"] for one in demo.told["accounts"]}
     kinds = {(one["can_read"], one["can_write"]) for one in demo.told["collections"]}
     assert kinds == {(True, True), (True, False), (False, True), (False, False)}
 

@@ -7,7 +7,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from hub.access.accounts import Organisation
+from hub.access.accounts import Group, Organisation
 from hub.admission.gate import Origin
 from hub.app import Hub, open_hub
 from hub.model.audience import TLP
@@ -30,6 +30,7 @@ MEMBERS = (
 def new_hub(data: Path, feeds: Path | None = None) -> Hub:
     """Make a hub with six members, one account each; the federal agency is trusted."""
     hub = open_hub(Settings(data=data, trusted_organisations=("fed",), feeds=feeds), create=True)
+    hub.accounts.add_group(Group("utilities", "Utilities", sector=True))
     for organisation, user, role in MEMBERS:
         hub.accounts.add_organisation(organisation)
         hub.accounts.add_user(user, organisation.name, role)  # type: ignore[arg-type]

@@ -120,17 +120,14 @@ def answers(hub: Hub, text: str) -> set[int]:
 def test_what_is_revoked_expired_or_disabled_is_refused_by_every_process_at_once(hub: Hub, accounts: Accounts) -> None:
     token, text = accounts.add_token("lia")
     assert answers(hub, text) == {200}
-    found, gas = accounts.user("lia"), accounts.organisation("gas")
-    assert found is not None
-    assert gas is not None
-    accounts.change_user(replace(found[0], disabled=True))
+    accounts.change_user("lia", lambda user: replace(user, disabled=True))
     assert answers(hub, text) == {401}
-    accounts.change_user(found[0])
+    accounts.change_user("lia", lambda user: replace(user, disabled=False))
     assert answers(hub, text) == {200}
-    accounts.change_organisation(replace(gas, disabled=True))
+    accounts.change_organisation("gas", lambda gas: replace(gas, disabled=True))
     assert answers(hub, text) == {401}
     assert {hub.get(at(MINE), "pam").status for _ in range(ROUNDS)} == {401}
-    accounts.change_organisation(gas)
+    accounts.change_organisation("gas", lambda gas: replace(gas, disabled=False))
     assert answers(hub, text) == {200}
     accounts.remove_token(token.id)
     assert answers(hub, text) == {401}
