@@ -1,4 +1,4 @@
-"""TAXII pull and poll over real HTTP, against the bare SQLite read of the same bytes in the same pages."""
+"""TAXII pull over real HTTP, against the bare SQLite read of the same bytes in the same pages."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import json
 import os
 import socket
 import sqlite3
-import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,7 +33,7 @@ def run(folder: Path, scale: float) -> Iterator[Row]:
         token = _account(Accounts(store))
         store.close()
         floor = _floor(data / "floor.db", size)
-        with _served(data) as port:
+        with served(data) as port:
             client = _Client(port, token)
             if (found := client.pull(1000, count=True)[1]) != size:
                 raise RuntimeError(f"pulled {found} of {size}")
@@ -46,7 +44,6 @@ def run(folder: Path, scale: float) -> Iterator[Row]:
                 yield Row(
                     f"pull of {size:,}, page {page:,}", "objects/s", measured, bare, "SQLite pages joined in SQL", goal
                 )
-            yield from _polls(client, port, token, size)
         floor.close()
 
 
@@ -114,55 +111,36 @@ def _bare(plain: sqlite3.Connection, page: int) -> None:
         after, _ = plain.execute(query, (after, page)).fetchone()
 
 
-def _polls(client: _Client, port: int, token: str, size: int) -> Iterator[Row]:
-    query = f"added_after={client.pull(1000)[0]}"
-    one = _latencies(client, query, 300)
-    yield Row(f"empty poll at {size:,}, one client, p50", "ms", statistics.median(one) * 1000)
-    clients = [_Client(port, token) for _ in range(32)]
-    found: list[list[float]] = [[] for _ in clients]
-
-    def poll(number: int) -> None:
-        found[number] = _latencies(clients[number], query, 40)
-
-    threads = [threading.Thread(target=poll, args=(number,)) for number in range(32)]
-    begun = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    total = sorted(latency for each in found for latency in each)
-    yield Row(f"32 pollers at the tail of {size:,}", "polls/s", len(total) / (time.perf_counter() - begun))
-    yield Row(f"32 pollers at the tail of {size:,}, p99", "ms", total[int(len(total) * 0.99)] * 1000)
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
-def _latencies(client: _Client, query: str, times: int) -> list[float]:
-    found = []
-    for _ in range(times):
-        begun = time.perf_counter()
-        client.get(query)
-        found.append(time.perf_counter() - begun)
-    return found
+def until_it_answers(port: int) -> None:
+    """Wait until a server answers."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        try:
+            asked = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+            asked.request("GET", "/readyz")
+            if asked.getresponse().status == 200:
+                return
+        except OSError:
+            time.sleep(0.05)
 
 
 @contextmanager
-def _served(data: Path) -> Iterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+def served(data: Path, **settings: str) -> Iterator[int]:
+    """Serve a data folder without limits and background work; give the port."""
+    port = free_port()
     words = [sys.executable, "-m", "hub.cli", "serve", "--data", str(data), "--port", str(port)]
-    settings = {"THREATHUB_WORKER": "false", "THREATHUB_LOG_LEVEL": "error"}
+    settings |= {"THREATHUB_WORKER": "false", "THREATHUB_LOG_LEVEL": "error"}
     settings |= {"THREATHUB_LIMIT_REQUESTS": "0", "THREATHUB_LIMIT_ORGANISATION": "0"}
     process = subprocess.Popen(words, env=os.environ | settings, cwd=corpus.ROOT)
     try:
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            try:
-                asked = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-                asked.request("GET", "/readyz")
-                if asked.getresponse().status == 200:
-                    break
-            except OSError:
-                time.sleep(0.05)
+        until_it_answers(port)
         yield port
     finally:
         process.terminate()
