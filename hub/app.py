@@ -227,6 +227,7 @@ class Hub:
             ),
             page_size=settings.page_size,
             max_body=settings.max_body,
+            uploads=settings.uploads,
             public_url=settings.public_url,
         )
         probes = Probes(self.store, settings.title, self.feed_failures)
@@ -421,7 +422,9 @@ def serve_hub(settings: Settings) -> None:
         host=settings.host,
         port=settings.port,
         processes=settings.processes,
-        threads=settings.threads,
+        threads=settings.threads + settings.uploads,
+        connections=settings.connections,
+        idle=settings.idle_seconds,
         tls=tls,
         background=background_work if settings.worker else None,
     )

@@ -63,7 +63,19 @@ class Settings(BaseSettings):
     )
     tls_key: Path | None = Field(None, description="PEM file with the private key.")
     processes: int = Field(1, ge=1, le=64, description="Web server processes.")
-    threads: int = Field(32, ge=8, le=512, description="Requests that one process answers at a time.")
+    threads: int = Field(32, ge=8, le=512, description="Requests without a body that one process answers at a time.")
+    uploads: int = Field(
+        128,
+        ge=8,
+        le=1024,
+        description="Request bodies that one process reads at a time; an organisation gets a quarter.",
+    )
+    connections: int = Field(
+        4096, ge=128, le=65536, description="Connections that one process keeps open at a time; others wait."
+    )
+    idle_seconds: float = Field(
+        30.0, ge=1, le=60, description="Seconds that a connection may be idle, or a request's head may take."
+    )
     worker: bool = Field(True, description="Whether serve also does the background work (feeds, retro-hunts).")
 
     proxies: tuple[str, ...] = Field(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -13,11 +14,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from granian import Granian
-from granian.constants import Interfaces, SSLProtocols
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from hub.errors import AddressInUse, BadSettings
 
+_HEAD = 65_536
+"""Bytes of a request's head at most, about; 1,000 ids in a query fit."""
+
+_OTHER_FILES = 512
 _PARENT_CHECK = 1.0
 """Seconds after which a worker notices that its parent was killed."""
 
@@ -59,6 +65,8 @@ def serve(
     port: int,
     processes: int,
     threads: int,
+    connections: int,
+    idle: float,
     tls: tuple[Path, Path] | None,
     background: Callable[[], None] | None,
 ) -> None:
@@ -66,13 +74,16 @@ def serve(
 
     Args:
         target: ``module:factory``; called in each server process, so settings come from the environment.
-        host, port: where. processes, threads: of the web server. tls: certificate and key files in PEM, or None.
+        host, port: where. processes: of the web server. threads, connections: of each of them, at most.
+        idle: seconds that a request's head may take and a connection may be idle.
+        tls: certificate and key files in PEM, or None.
         background: run in a process of its own beside the server; must be importable by name and end on SIGTERM.
 
     Raises:
         AddressInUse, BadSettings: see `check_front`.
     """
     check_front(host, port, tls)
+    _allow_files(connections + _OTHER_FILES)
     server = Granian(
         target,
         address=host,
@@ -81,6 +92,10 @@ def serve(
         factory=True,
         workers=processes,
         blocking_threads=threads,
+        backpressure=connections,
+        # Only in this mode is a connection that never says anything closed; and no client of TAXII needs HTTP/2.
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=round(idle * 1000), max_buffer_size=_HEAD),
         respawn_failed_workers=True,
         workers_kill_timeout=5,
         log_access=False,
@@ -102,6 +117,14 @@ def serve(
             worker.join(8)
             if worker.is_alive():
                 worker.kill()
+
+
+def _allow_files(number: int) -> None:
+    """Raise this process's limit of open files, and that of those it starts, as far as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def stop_on_signals() -> threading.Event:

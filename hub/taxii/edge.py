@@ -8,16 +8,19 @@ of the requirements). Out: every error as an error resource in the TAXII media t
 from __future__ import annotations
 
 import io
+import re
 import uuid
 import zlib
 from http import HTTPMethod
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 import structlog
 from flask import Flask
 from medallion.exceptions import MedallionError
 from werkzeug.exceptions import HTTPException
 
+from hub.access.accounts import TOKEN_MARK
 from hub.access.signin import SignIn
 from hub.errors import (
     BadRequest,
@@ -29,9 +32,11 @@ from hub.errors import (
     NotFound,
     RequestError,
     TooLarge,
+    TooManyRequests,
     Unprocessable,
     WrongMediaType,
 )
+from hub.ops.uploads import STRANGER, Uploads, too_large
 from hub.taxii import routes
 from hub.taxii.answers import Answer, error_answer, taxii_answer
 from hub.taxii.asked import ASKED, Asked
@@ -45,8 +50,14 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("hub.taxii")
 
-_PIECE = 65536
 _WRITING = {HTTPMethod.POST: "objects.post", HTTPMethod.DELETE: "objects.delete"}
+_SENDER = "hub.taxii.sender"
+_CREDENTIAL = re.compile(
+    r"(access|auth|id|refresh|bearer|session)?[-_]?token|api[-_]?key|(client[-_]?)?secret|pass(word|wd|phrase)?|auth(orization)?"
+    r"|credentials?|jwt",
+    re.IGNORECASE,
+)
+_HUB_TOKEN = re.compile(rf"{TOKEN_MARK}_[A-Za-z0-9]{{16}}_", re.ASCII)
 _BY_STATUS: dict[int, type[RequestError]] = {
     error.status: error
     for error in (BadRequest, NotAllowed, NotFound, NotAcceptable, TooLarge, WrongMediaType, Unprocessable)
@@ -60,6 +71,7 @@ class Edge:
         self._application = application.wsgi_app
         self._backend = backend
         self._signin = signin
+        self._uploads = Uploads(backend.front.uploads)
 
     def answer(self, environ: WSGIEnvironment) -> Answer:
         """Answer a request; never raises."""
@@ -74,7 +86,8 @@ class Edge:
             found = InternalError("the hub made a mistake; its operator finds it in the log by this error_id")
             found.__cause__ = error
         self._note_refusal(environ, found)
-        _discard(environ["wsgi.input"], 4 * self._backend.front.max_body)
+        if not isinstance(found, TooManyRequests):
+            self._discard(environ)
         error_id = ""
         if found.status >= 500:
             error_id = str(uuid.uuid4())
@@ -83,7 +96,9 @@ class Edge:
         return error_answer(found, error_id=error_id, allow=address.route.allow if address else "")
 
     def _answer(self, environ: WSGIEnvironment, address: Address | None) -> Answer:
+        _refuse_credentials_in(environ.get("QUERY_STRING", ""))
         principal = self._signin.principal(environ.pop("HTTP_AUTHORIZATION", None), environ.get("REMOTE_ADDR", ""))
+        environ[_SENDER] = principal.organisation
         if address is None or not self._exists(address):
             raise NotFound("there is no such TAXII address or API root")
         method = environ["REQUEST_METHOD"]
@@ -104,8 +119,7 @@ class Edge:
             most = self._backend.front.page_size
             return taxii_answer(200, *self._backend.page(asked, min(filters.limit or most, most)))
         if read_as == HTTPMethod.POST:
-            self._prepare_body(environ)
-            self._signin.limits.posted(principal, int(environ["CONTENT_LENGTH"]))
+            self._prepare_body(environ, asked)
         path = environ["PATH_INFO"].removesuffix("/") + "/"
         environ |= {ASKED: asked, "REQUEST_METHOD": read_as, "HTTP_ACCEPT": TAXII_21, "PATH_INFO": path}
         return self._medallion(environ)
@@ -126,22 +140,30 @@ class Edge:
         collection = asked.collection
         return collection is not None and self._backend.collections.may_read(asked.principal, collection)
 
-    def _prepare_body(self, environ: WSGIEnvironment) -> None:
+    def _prepare_body(self, environ: WSGIEnvironment, asked: Asked) -> None:
         if not is_taxii(environ.get("CONTENT_TYPE")):
             raise WrongMediaType(f"send {TAXII_21}")
-        most = self._backend.front.max_body
-        declared, coding = environ.get("CONTENT_LENGTH"), environ.pop("HTTP_CONTENT_ENCODING", "").strip().lower()
+        most, declared = self._backend.front.max_body, int(environ.get("CONTENT_LENGTH") or 0)
+        coding = environ.pop("HTTP_CONTENT_ENCODING", "").strip().lower()
         if coding not in ("", "identity", "gzip", "x-gzip"):
             raise WrongMediaType("send the body as it is or with Content-Encoding: gzip")
-        if declared and int(declared) > most:
-            raise _too_large(most)
-        if not declared or "gzip" in coding:
-            body = _read_bounded(environ["wsgi.input"], most)
-            body = _inflated(body, most) if "gzip" in coding else body
-            environ["wsgi.input"], declared = io.BytesIO(body), str(len(body))
-        if int(declared) == 0:
+        if declared > most:
+            raise too_large(most)
+        if asked.collection is None or not self._backend.collections.may_write(asked.principal, asked.collection):
+            return  # the view refuses it without looking at the body
+        body = self._uploads.read(environ["wsgi.input"], most, asked.principal.organisation)
+        if len(body) < declared:
+            raise BadRequest("the body is shorter than its Content-Length")
+        body = _inflated(body, most) if "gzip" in coding else body
+        self._signin.limits.posted(asked.principal, len(body))
+        if not body:
             raise BadRequest("the body is empty: send an envelope")
-        environ |= {"CONTENT_TYPE": TAXII_21, "CONTENT_LENGTH": declared}
+        environ |= {"CONTENT_TYPE": TAXII_21, "CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
+
+    def _discard(self, environ: WSGIEnvironment) -> None:
+        """Read what is left of a refused body, if there is one."""
+        if environ.get("CONTENT_LENGTH") or "HTTP_TRANSFER_ENCODING" in environ:
+            self._uploads.drain(environ["wsgi.input"], 4 * self._backend.front.max_body, environ.get(_SENDER, STRANGER))
 
     def _medallion(self, environ: WSGIEnvironment) -> Answer:
         started: list[tuple[str, list[tuple[str, str]]]] = []
@@ -159,17 +181,6 @@ class Edge:
         return Answer(int(status[:3]), body, [pair for pair in headers if pair[0] != "Content-Length"])
 
 
-def _read_bounded(stream: BinaryIO, most: int) -> bytes:
-    """Read a body that declares no length; it is refused as soon as it is too long, not when it ends."""
-    pieces, length = [], 0
-    while piece := stream.read(_PIECE):
-        length += len(piece)
-        if length > most:
-            raise _too_large(most)
-        pieces.append(piece)
-    return b"".join(pieces)
-
-
 def _inflated(body: bytes, most: int) -> bytes:
     """Decompress a body (gzip, RFC 1952), never into more than a plain one may have."""
     machine = zlib.decompressobj(zlib.MAX_WBITS | 16)
@@ -178,20 +189,19 @@ def _inflated(body: bytes, most: int) -> bytes:
     except zlib.error:
         raise BadRequest("the body is not gzip, as Content-Encoding says") from None
     if len(plain) > most:
-        raise _too_large(most)
+        raise too_large(most)
     if not machine.eof or machine.unused_data:
         raise BadRequest("the gzip data of the body breaks off, or something follows it")
     return plain
 
 
-def _discard(stream: BinaryIO, most: int) -> None:
-    """Read what is left of a refused body, within reason: clients that are still sending would not see the answer."""
-    while most > 0 and (piece := stream.read(_PIECE)):
-        most -= len(piece)
-
-
-def _too_large(most: int) -> TooLarge:
-    return TooLarge(f"the body is larger than {most} bytes (max_content_length): send it in parts")
+def _refuse_credentials_in(query: str) -> None:
+    """Refuse tokens and passwords in an address: it stands in the logs and histories of everything on its way."""
+    if query and (_HUB_TOKEN.search(query) or any(_CREDENTIAL.fullmatch(name) for name, _ in parse_qsl(query))):
+        raise BadRequest(
+            "credentials do not belong in an address, others can read it: send them as Authorization, and have these"
+            " ones replaced"
+        )
 
 
 def _translated(error: MedallionError | HTTPException) -> HubError:
