@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from hashlib import blake2b
 from pathlib import Path
 
 import pytest
 
 from hub.store.moving import Movable
 from hub.store.sqlite.engine import SqliteStore
+from tests.elastic import node
 
 
 def _sqlite(folder: Path) -> Movable:
     return SqliteStore(folder / "store.sqlite")
 
 
-ENGINES: dict[str, Callable[[Path], Movable]] = {"sqlite": _sqlite}
+def _prefix(folder: Path) -> str:
+    return f"test-{blake2b(str(folder).encode(), digest_size=8).hexdigest()}"
+
+
+def _elastic(folder: Path) -> Movable:
+    address = node.required()
+    from hub.store.elastic.cluster import Address
+    from hub.store.elastic.engine import ElasticStore
+
+    return ElasticStore(Address((address,), _prefix(folder)), replicas=0)  # type: ignore[return-value]
+
+
+ENGINES: dict[str, Callable[[Path], Movable]] = {"sqlite": _sqlite, "elastic": _elastic}
 """By name: how to open the store that belongs to a folder, again and again, as several processes would."""
+
+
+def forget(engine: str, folder: Path) -> None:
+    """Delete what an engine keeps elsewhere than in the folder."""
+    if engine == "elastic":
+        node.forget(_prefix(folder))
 
 
 @pytest.fixture(params=sorted(ENGINES))
@@ -31,9 +51,19 @@ def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[
     yield open_once_more
     for store in opened:
         store.close()
+    if opened:
+        forget(request.param, tmp_path)
 
 
 @pytest.fixture
 def store(reopen: Callable[[], Movable]) -> Movable:
     """An empty store."""
     return reopen()
+
+
+ELASTIC_DOES = ("test_store_documents",)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what the Elasticsearch engine does not do yet."""
+    items[:] = [one for one in items if "elastic" not in one.name.partition("[")[2] or one.path.stem in ELASTIC_DOES]

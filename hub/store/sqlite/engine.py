@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hub.errors import Conflict, HubError, StoreCorrupt, StoreFull
+from hub.store.grouping import GroupCommit
 from hub.store.moving import Portion
 from hub.store.ports import (
     HUB,
@@ -27,7 +28,7 @@ from hub.store.ports import (
 from hub.store.sqlite import changes, documents, invariants, ledger, objects, pages
 from hub.store.sqlite.changes import Appender
 from hub.store.sqlite.connections import Connections
-from hub.store.sqlite.grouping import GroupCommit
+from hub.store.sqlite.grouping import Transactions
 from hub.store.sqlite.moving import SqliteSnapshot, receive
 from hub.store.sqlite.names import Names
 from hub.store.sqlite.objects import Objects
@@ -53,7 +54,7 @@ class SqliteStore:
         self._sensors = Names("sensors")
         self._sights = Sights(self._audiences, self._collections)
         self._objects = Objects(self._collections, self._audiences)
-        self._commits = GroupCommit(self._connections, self._apply, patience)
+        self._commits = GroupCommit(Transactions(self._connections, self._apply).write, patience)
 
     def commit(self, batch: Batch) -> list[Outcome]:
         """See `hub.store.ports.Store.commit`."""

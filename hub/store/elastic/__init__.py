@@ -1,0 +1,1 @@
+"""The Elasticsearch engine of the store (docs/decisions/0011-elasticsearch.md)."""

@@ -1,0 +1,204 @@
+"""The requests that the engine makes, through the official client, with the hub's errors.
+
+Nothing is ever sent twice by itself: whether a request may be repeated is for the caller to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import elasticsearch
+import orjson
+from elastic_transport import Serializer
+from elasticsearch import Elasticsearch
+
+from hub.errors import HubError, StoreUnavailable
+from hub.store.elastic.faults import answered, mapped
+
+Index = Literal["log", "objects", "ledger"]
+"""The hub's indices, by what they hold; each is an alias ``<prefix>-<name>``."""
+Source = dict[str, Any]
+GONE = 404
+CONFLICT = 409
+SERVER_WAIT = "5s"
+"""How long Elasticsearch itself waits for a shard before it says that there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the cluster is and who asks.
+
+    Attributes:
+        hosts: such as ``https://es1.city.example:9200``. prefix: what the names of the hub's indices begin with.
+        user, password: of basic authentication; no user is no authentication.
+        authority: PEM file with the authority that signed the cluster's certificates, else the system's are asked.
+    """
+
+    hosts: tuple[str, ...]
+    prefix: str
+    user: str = ""
+    password: str = field(default="", repr=False)
+    authority: Path | None = None
+
+
+class Got(NamedTuple):
+    """A document as it stands, and the marks by which a write can say "if it is still that one"."""
+
+    source: Source
+    seq_no: int
+    primary_term: int
+
+
+class Json(Serializer):
+    """JSON by orjson, under the media type that the client uses; what is JSON already goes out as it is."""
+
+    mimetype = "application/vnd.elasticsearch+json"
+
+    def dumps(self, data: Any) -> bytes:
+        """Write a request's body."""
+        return data if isinstance(data, bytes) else orjson.dumps(data)
+
+    def loads(self, data: bytes) -> Any:
+        """Read an answer's body."""
+        return orjson.loads(data)
+
+
+class Cluster:
+    """One process's connections to the cluster; safe for threads.
+
+    Args:
+        address: where it is. patience: seconds to wait for one answer.
+    """
+
+    def __init__(self, address: Address, patience: float) -> None:
+        self.prefix = address.prefix
+        options: dict[str, Any] = {}
+        if address.user:
+            options["basic_auth"] = (address.user, address.password)
+        if address.authority is not None:
+            options["ca_certs"] = str(address.authority)
+        self.client = Elasticsearch(
+            list(address.hosts),
+            serializers={Json.mimetype: Json()},
+            max_retries=0,
+            retry_on_timeout=False,
+            request_timeout=patience,
+            connections_per_node=32,
+            **options,
+        )
+
+    def name(self, index: Index) -> str:
+        """Return the name under which an index is read and written."""
+        return f"{self.prefix}-{index}"
+
+    def create(self, index: Index, id: str, source: bytes) -> bool:
+        """Create a document; False when there is one of that id."""
+        with mapped():
+            try:
+                self.client.create(index=self.name(index), id=id, document=_raw(source), timeout=SERVER_WAIT)
+            except elasticsearch.ConflictError:
+                return False
+        return True
+
+    def get(self, index: Index, id: str) -> Got | None:
+        """Read a document as it stands now, also one that is not yet acknowledged to its writer."""
+        with mapped():
+            try:
+                answer = self.client.get(index=self.name(index), id=id)
+            except elasticsearch.NotFoundError as error:
+                if "found" not in error.body:
+                    raise
+                return None
+        return Got(answer["_source"], answer["_seq_no"], answer["_primary_term"])
+
+    def read_many(self, index: Index, ids: Sequence[str], fields: Sequence[str] | None = None) -> list[Source | None]:
+        """Read documents as they stand now, in the order of ``ids``, from one copy of the shard."""
+        asked: dict[str, Any] = {} if fields is None else {"source_includes": list(fields)}
+        with mapped():
+            answer = self.client.mget(index=self.name(index), ids=list(ids), **asked)
+        for item in answer["docs"]:
+            if "error" in item:
+                raise answered(503, item["error"].get("type", ""), "")
+        return [item["_source"] if item["found"] else None for item in answer["docs"]]
+
+    def touch(self, index: Index, id: str, mark: str, got: Got) -> bool:
+        """Write a mark into a document if it is still the one that was read; False when it is not.
+
+        The acknowledgement proves what a read cannot: that the document is on every copy that counts.
+        """
+        with mapped():
+            try:
+                self.client.update(
+                    index=self.name(index),
+                    id=id,
+                    doc={"confirmed": mark},
+                    detect_noop=False,
+                    if_seq_no=got.seq_no,
+                    if_primary_term=got.primary_term,
+                    timeout=SERVER_WAIT,
+                )
+            except (elasticsearch.ConflictError, elasticsearch.NotFoundError):
+                return False
+        return True
+
+    def write(
+        self, index: Index, version: int, documents: Iterable[tuple[str, bytes]], *, refresh: bool = False
+    ) -> list[str]:
+        """Write documents, each unless a later version of it is there; return the ids of those that were refused.
+
+        Refused are documents that the mapping does not take. All others are on every copy that counts.
+        """
+        operations: list[Any] = []
+        ids: list[str] = []
+        for id, source in documents:
+            ids.append(id)
+            operations += (
+                b'{"index":{"_id":"%s","version":%d,"version_type":"external_gte"}}' % (id.encode(), version),
+                source,
+            )
+        with mapped():
+            answer = self.client.bulk(
+                index=self.name(index), operations=operations, refresh=refresh, timeout=SERVER_WAIT
+            )
+        refused = []
+        if answer["errors"]:
+            for id, item in zip(ids, answer["items"], strict=True):
+                # While a node fails the answer's key is not always the one that was asked for.
+                (result,) = item.values()
+                status = result["status"]
+                if status == 400:
+                    refused.append(id)
+                elif status >= 300 and status != CONFLICT:
+                    raise _item_error(status, result.get("error") or {})
+        return refused
+
+    def search(self, index: Index, body: Mapping[str, Any]) -> Source:
+        """Search one index; an answer that is not from every shard is an error."""
+        with mapped():
+            answer = self.client.search(
+                index=self.name(index), allow_partial_search_results=False, track_total_hits=False, **body
+            )
+        if answer["timed_out"] or answer["_shards"]["failed"]:
+            raise StoreUnavailable("Elasticsearch did not answer the search in time; try again.")
+        return dict(answer.body)
+
+    def refresh(self, index: Index) -> None:
+        """Make what was written visible to searches, on every copy."""
+        with mapped():
+            self.client.indices.refresh(index=self.name(index))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
+
+
+def _item_error(status: int, error: Mapping[str, Any]) -> HubError:
+    return answered(status, str(error.get("type", "")), str(error.get("reason", "")))
+
+
+def _raw(source: bytes) -> Any:
+    """Pass JSON on as it is: the serializer takes bytes, the client's types only say mappings."""
+    return source

@@ -1,0 +1,96 @@
+"""Small control documents with optimistic concurrency, beside the changes: so that one commit decides over both."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hub.errors import Conflict, TooLarge
+from hub.model.times import now
+from hub.store.elastic.cluster import Cluster, Source
+from hub.store.elastic.indices import LONGEST_TERM, PAGE
+from hub.store.elastic.names import document_id
+from hub.store.elastic.snapshots import Snapshots
+from hub.store.ports import Document, DocumentWrite
+
+GONE: Source = {"what": "gone"}
+"""What stays of a document that was taken away: its id, so that nobody who is late can bring it back."""
+_IN_ORDER = ({"key": {"order": "asc", "missing": "_first"}}, {"pos": {"order": "asc"}})
+
+
+class Controls:
+    """The control documents that a commit is about, as they stand and as they become.
+
+    Args:
+        there: the documents as read, by their ids. writes: how many were ever written: their versions are drawn from
+            that one counter, so they rise across deletes.
+    """
+
+    def __init__(self, there: Mapping[str, Source | None], writes: int) -> None:
+        self._there = dict(there)
+        self.writes = writes
+        self.changed: dict[str, Source] = {}
+
+    def write(self, writes: Sequence[DocumentWrite]) -> None:
+        """Write documents in order.
+
+        Raises:
+            Conflict: an ``expect`` does not hold; nothing was written. TooLarge: a key is too long.
+        """
+        moment = now()
+        there, changed = dict(self._there), {}
+        for number, one in enumerate(writes, self.writes + 1):
+            if len(one.key) > LONGEST_TERM:
+                raise TooLarge(f"The key of a {one.kind} is too long.")
+            id = document_id(one.kind, one.key)
+            if one.expect is not None and _version(there[id], moment) != one.expect:
+                raise Conflict(f"Somebody else changed this {one.kind} first; read it again.")
+            there[id] = changed[id] = GONE if one.value is None else _source(one, one.value, number)
+        self._there = there
+        self.changed |= changed
+        self.writes += len(writes)
+
+
+def _source(one: DocumentWrite, value: bytes, number: int) -> Source:
+    source: Source = {"what": "document", "kind": one.kind, "key": one.key}
+    if one.expires is not None:
+        source["expires"] = one.expires
+    source["doc"] = {"value": b64encode(value).decode(), "version": number}
+    return source
+
+
+def _version(source: Source | None, moment: int) -> int:
+    if source is None or source["what"] != "document" or source.get("expires", moment + 1) <= moment:
+        return 0
+    version: int = source["doc"]["version"]
+    return version
+
+
+def _document(source: Source) -> Document:
+    doc: dict[str, Any] = source["doc"]
+    return Document(source["kind"], source["key"], b64decode(doc["value"]), doc["version"])
+
+
+def read(cluster: Cluster, kind: str, key: str) -> Document | None:
+    """Read one document unless it has expired."""
+    got = cluster.get("objects", document_id(kind, key))
+    return _document(got.source) if got and _version(got.source, now()) else None
+
+
+def read_many(snapshots: Snapshots, kind: str, prefix: str, after: str, limit: int) -> list[Document]:
+    """Read documents of a kind in order of key."""
+    found: list[Document] = []
+    while len(found) < limit:
+        size = min(limit - len(found), PAGE - 2)
+        only: list[Source] = [{"term": {"kind": kind}}, *([{"prefix": {"key": prefix}}] if prefix else [])]
+        if after:
+            only.append({"range": {"key": {"gt": after}}})
+        answer = snapshots.search(
+            {"filter": only, "must_not": [{"range": {"expires": {"lte": now()}}}]}, size=size, sort=_IN_ORDER
+        )
+        found += [_document(hit["_source"]) for hit in answer.hits]
+        if len(answer.hits) < size:
+            break
+        after = found[-1].key
+    return found

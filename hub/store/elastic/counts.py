@@ -1,0 +1,113 @@
+"""The ledger: how often each observable was seen by each sensor on each day, with sample events.
+
+A commit reads the rows that it adds to, and its entry holds the rows with the new totals: applied twice, it counts
+once.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from hub.model.events import Event
+from hub.model.observables import index_key, key_of, span
+from hub.store.elastic.cluster import Cluster, Source
+from hub.store.elastic.indices import PAGE
+from hub.store.elastic.names import row_id
+from hub.store.ports import SAMPLES, LedgerCount, LedgerKey, LedgerRow
+
+_KEYS_AT_ONCE = 10_000
+_LAST_DAY = 2**31
+_IN_ORDER = [{"key": "asc"}, {"sensor": "asc"}, {"day": "asc"}]
+_decode = msgspec.msgpack.Decoder(Event).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def id_of(key: LedgerKey) -> str:
+    """Return the id of a row's document."""
+    return row_id(index_key(key.observable), key.sensor, key.day)
+
+
+class Rows:
+    """The rows that a commit adds to, as they stand and as they become.
+
+    Args:
+        there: the rows as read, by their ids.
+    """
+
+    def __init__(self, there: Mapping[str, Source | None]) -> None:
+        self._there = dict(there)
+        self.changed: dict[str, Source] = {}
+
+    def add(self, counts: Mapping[LedgerKey, LedgerCount], samples: Mapping[LedgerKey, Sequence[Event]]) -> None:
+        """Add counts, and keep events as samples of rows that have fewer than `SAMPLES`."""
+        for key, count in counts.items():
+            doc = self._row(key)
+            total = LedgerCount(*doc["total"]) if doc["total"] else LedgerCount(0, count.first, count.last)
+            doc["total"] = [
+                total.number + count.number,
+                min(total.first, count.first),
+                max(total.last, count.last),
+            ]
+        for key, events in samples.items():
+            kept = self._row(key)["samples"]
+            kept += [b64encode(_encode(event)).decode() for event in events[: SAMPLES - len(kept)]]
+
+    def _row(self, key: LedgerKey) -> dict[str, Any]:
+        id = id_of(key)
+        if id not in self.changed:
+            there = self._there.get(id)
+            doc = there["doc"] if there else {"total": None, "samples": []}
+            self.changed[id] = {
+                "key": index_key(key.observable),
+                "sensor": key.sensor,
+                "day": key.day,
+                "doc": {"total": doc["total"], "samples": list(doc["samples"])},
+            }
+        row: dict[str, Any] = self.changed[id]["doc"]
+        return row
+
+
+def read(
+    cluster: Cluster, observables: Iterable[str], *, under: bool, since: int, until: int | None
+) -> list[LedgerRow]:
+    """Read rows in order of key, sensor and day, each with its samples, earliest first."""
+    days = {"range": {"day": {"gte": since, "lte": _LAST_DAY if until is None else until}}}
+    found: dict[str, LedgerRow] = {}
+    for condition in _conditions(list(dict.fromkeys(observables)), under):
+        for hit in _all(cluster, {"bool": {"filter": [condition, days]}}):
+            source = hit["_source"]
+            if source["doc"]["total"]:
+                found[hit["_id"]] = _row(source)
+    return sorted(found.values(), key=lambda row: row.key)
+
+
+def _row(source: Source) -> LedgerRow:
+    events = [_decode(b64decode(sample)) for sample in source["doc"]["samples"]]
+    return LedgerRow(
+        LedgerKey(key_of(source["key"]), source["sensor"], source["day"]),
+        LedgerCount(*source["doc"]["total"]),
+        tuple(sorted(events, key=lambda event: event.time)),
+    )
+
+
+def _conditions(keys: Sequence[str], under: bool) -> Iterator[dict[str, Any]]:
+    for at in range(0, len(keys), _KEYS_AT_ONCE):
+        yield {"terms": {"key": [index_key(key) for key in keys[at : at + _KEYS_AT_ONCE]]}}
+    if under:
+        for low, high in dict.fromkeys(interval for key in keys for interval in span(key)):
+            yield {"range": {"key": {"gte": low, "lt": high}}}
+
+
+def _all(cluster: Cluster, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield all rows that a query finds: they are never removed, so their order is a place to go on from."""
+    body: dict[str, Any] = {"query": query, "size": PAGE // 4, "sort": _IN_ORDER}
+    while True:
+        hits = cluster.search("ledger", body)["hits"]["hits"]
+        yield from hits
+        if len(hits) < body["size"]:
+            return
+        body["search_after"] = hits[-1]["sort"]

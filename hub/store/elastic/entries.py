@@ -1,0 +1,88 @@
+"""What goes through the log: an entry with all that one commit writes, and the barrier that says how far things are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from hub.store.elastic.cluster import Source
+from hub.store.elastic.names import BARRIER
+
+_FARTHEST = 2**62
+LEDGER_BARRIER = BARRIER
+"""Id of the ledger's own barrier, in the ledger's index."""
+
+
+class Barrier(NamedTuple):
+    """Where the store stands after an entry.
+
+    Attributes:
+        number: the entry that was applied last; 0 is none.
+        position, date: of the newest change.
+        places: how many places are interned. writes: how many control documents were written.
+        ledger: the last entry with something for the ledger.
+        largest: bytes of the largest object there ever was.
+    """
+
+    number: int = 0
+    position: int = 0
+    date: int = 0
+    places: int = 0
+    writes: int = 0
+    ledger: int = 0
+    largest: int = 0
+
+    @classmethod
+    def of(cls, source: Source) -> Barrier:
+        """Read what `source` wrote."""
+        return cls(*source["doc"]["barrier"])
+
+    def source(self) -> Source:
+        """Return the document."""
+        return {"what": "barrier", "pos": -1, "back": 1 - _FARTHEST, "doc": {"barrier": list(self)}}
+
+
+def intent(number: int) -> bytes:
+    """Return the document that goes before everything an entry writes."""
+    return orjson.dumps({"what": "intent", "pos": -2, "back": -_FARTHEST, "doc": {"number": number}})
+
+
+class Entry(NamedTuple):
+    """One commit: documents as they shall be, so that applying it again, by anybody, changes nothing.
+
+    Attributes:
+        barrier: where the store stands afterwards; its number is the entry's own.
+        objects, rows: documents of the two indices as JSON, by id.
+    """
+
+    barrier: Barrier
+    objects: Mapping[str, bytes]
+    rows: Mapping[str, bytes]
+
+    def source(self, uid: str) -> bytes:
+        """Return the document of the log; ``uid`` tells this attempt from all others."""
+        return orjson.dumps(
+            {
+                "uid": uid,
+                "entry": {
+                    "barrier": list(self.barrier),
+                    "objects": _fragments(self.objects),
+                    "rows": _fragments(self.rows),
+                },
+            }
+        )
+
+    @classmethod
+    def of(cls, source: Source) -> Entry:
+        """Read what `source` wrote."""
+        entry: dict[str, Any] = source["entry"]
+        return cls(
+            Barrier(*entry["barrier"]),
+            *({id: orjson.dumps(one) for id, one in entry[part].items()} for part in ("objects", "rows")),
+        )
+
+
+def _fragments(documents: Mapping[str, bytes]) -> dict[str, orjson.Fragment]:
+    return {id: orjson.Fragment(source) for id, source in documents.items()}

@@ -1,0 +1,46 @@
+"""Ids of the documents that the engine keeps: digests, because Elasticsearch takes 512 bytes at most."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+BARRIER = "~barrier"
+"""Up to which entry of the log everything is in the index (`hub.store.elastic.journal`)."""
+INTENT = "~intent"
+"""Which entry somebody began to write into the index."""
+PLACES = "~places"
+"""The interned places (`hub.store.elastic.places`)."""
+
+
+def _digest(*parts: str) -> str:
+    return blake2b("\0".join(parts).encode(), digest_size=20).hexdigest()
+
+
+def change_id(collection: str, id: str, spec_version: str, version: int) -> str:
+    """Return the id of the document of an object's version, the same each time it comes."""
+    return f"c{_digest(collection, id, spec_version, str(version))}"
+
+
+def head_id(id: str) -> str:
+    """Return the id of the document that says which versions of an object are its outermost."""
+    return f"h{_digest(id)}"
+
+
+def note_id(position: int) -> str:
+    """Return the id of the note of a withdrawal."""
+    return f"w{position}"
+
+
+def document_id(kind: str, key: str) -> str:
+    """Return the id of a control document."""
+    return f"d{_digest(kind, key)}"
+
+
+def row_id(index_key: str, sensor: str, day: int) -> str:
+    """Return the id of a ledger row."""
+    return f"r{_digest(index_key, sensor, str(day))}"
+
+
+def entry_id(number: int) -> str:
+    """Return the id of an entry of the log."""
+    return f"{number:012d}"

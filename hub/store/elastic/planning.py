@@ -1,0 +1,194 @@
+"""From batches to one entry of the log: what is new, which positions it gets, and every document as it shall be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import orjson
+
+from hub.errors import HubError
+from hub.model import times
+from hub.store.elastic import counts
+from hub.store.elastic.changes import change_source, digest, note_source
+from hub.store.elastic.cluster import Source
+from hub.store.elastic.controls import GONE, Controls
+from hub.store.elastic.entries import Barrier, Entry
+from hub.store.elastic.holdings import Holdings, change_id_of
+from hub.store.elastic.journal import Journal
+from hub.store.elastic.names import PLACES, document_id, head_id, note_id
+from hub.store.elastic.places import Place, Places, places_source
+from hub.store.elastic.snapshots import Snapshots
+from hub.store.elastic.versions import Live, head_source
+from hub.store.ports import Batch, Draft, Outcome, Withdrawal
+
+_NUMBERS = range(-(2**63), 2**63)
+
+
+class Plan(NamedTuple):
+    """An entry, None if nothing changes, and the outcomes or the error of each batch that it was made of."""
+
+    entry: Entry | None
+    results: list[list[Outcome] | Exception]
+
+
+class Planner:
+    """Makes entries of the batches that are committed together.
+
+    Args:
+        journal: to read what is there. snapshots: to find all versions of an object. places: the interned places.
+    """
+
+    def __init__(self, journal: Journal, snapshots: Snapshots, places: Places) -> None:
+        self._journal = journal
+        self._snapshots = snapshots
+        self._places = places
+
+    def plan(self, batches: Sequence[Batch], state: Barrier) -> Plan:
+        """Return the entry that all batches make in this state, and what becomes of each batch.
+
+        Raises:
+            Moved: the store is no longer in this state.
+        """
+        faults = [_fault(batch) for batch in batches]
+        writable = [batch for batch, fault in zip(batches, faults, strict=True) if fault is None]
+        making = _Making(
+            state,
+            self._places.first(state.places),
+            Holdings.read(self._journal, self._snapshots, state, writable, self._places),
+            self._controls(state, writable),
+            self._rows(state, writable),
+        )
+        results: list[list[Outcome] | Exception] = []
+        for batch, fault in zip(batches, faults, strict=True):
+            try:
+                results.append(fault or making.take(batch))
+            except HubError as error:
+                results.append(error)
+        return Plan(making.entry(), results)
+
+    def _controls(self, state: Barrier, batches: Iterable[Batch]) -> Controls:
+        ids = list(dict.fromkeys(document_id(one.kind, one.key) for batch in batches for one in batch.documents))
+        return Controls(dict(zip(ids, self._journal.read(state, ids), strict=True)) if ids else {}, state.writes)
+
+    def _rows(self, state: Barrier, batches: Iterable[Batch]) -> counts.Rows:
+        ids = list(dict.fromkeys(counts.id_of(key) for one in batches for key in (*one.ledger, *one.samples)))
+        return counts.Rows(dict(zip(ids, self._journal.read_rows(state, ids), strict=True)) if ids else {})
+
+
+class _Making:
+    """One entry in the making."""
+
+    def __init__(
+        self, state: Barrier, places: Sequence[Place], holdings: Holdings, controls: Controls, rows: counts.Rows
+    ) -> None:
+        self._state = state
+        self._places = list(places)
+        self._numbers = {place: number for number, place in enumerate(places, 1)}
+        self._holdings = holdings
+        self._controls = controls
+        self._rows = rows
+        self._position, self._date, self._largest = state.position, state.date, state.largest
+        self._documents: dict[str, Source] = {}
+
+    def take(self, batch: Batch) -> list[Outcome]:
+        """Add one batch, or nothing of it.
+
+        Raises:
+            Conflict: a document's ``expect`` does not hold.
+        """
+        self._controls.write(batch.documents)
+        outcomes = [self._append(draft) for draft in batch.drafts]
+        for withdrawal in batch.withdrawals:
+            self._withdraw(withdrawal)
+        self._rows.add(batch.ledger, batch.samples)
+        return outcomes
+
+    def _next(self) -> tuple[int, int]:
+        self._position += 1
+        self._date = max(times.now(), self._date + 1)
+        return self._position, self._date
+
+    def _number(self, place: Place) -> int:
+        number = self._numbers.get(place)
+        if number is None:
+            self._places.append(place)
+            number = self._numbers[place] = len(self._places)
+        return number
+
+    def _append(self, draft: Draft) -> Outcome:
+        key = change_id_of(draft)
+        there = self._holdings.held.get(key)
+        if there is not None:
+            same = there["doc"]["digest"] == digest(draft.body)
+            return Outcome("unchanged" if same else "conflict", there["pos"], there["date"])
+        place = Place(draft.collection, draft.spec_version, draft.audience.label)
+        number = self._number(place)
+        position, date = self._next()
+        source = change_source(draft, number, position, date)
+        self._holdings.add(draft.id, Live(key, source, number, place, stale=True))
+        self._documents.pop(key, None)
+        self._largest = max(self._largest, len(draft.body))
+        return Outcome("stored", position, date)
+
+    def _withdraw(self, withdrawal: Withdrawal) -> None:
+        versions = self._holdings.versions.get(withdrawal.id)
+        removed = versions.in_collection(withdrawal.collection, withdrawal.version) if versions else []
+        if not removed:
+            return
+        self._holdings.remove(withdrawal.id, removed)
+        for one in removed:
+            self._documents[one.key] = GONE
+        position, date = self._next()
+        self._documents[note_id(position)] = note_source(withdrawal, removed[-1].source, position, date)
+
+    def entry(self) -> Entry | None:
+        """Return the entry with all that was added, or None if that is nothing."""
+        documents = self._documents | self._controls.changed
+        for id, versions in self._holdings.versions.items():
+            for one in versions.settle():
+                documents[one.key] = one.source
+            edges = versions.outermost()
+            if edges != versions.edges:
+                documents[head_id(id)] = head_source(edges)
+        if not documents and not self._rows.changed and self._controls.writes == self._state.writes:
+            return None
+        written = {id: orjson.dumps(source) for id, source in documents.items()}
+        if len(self._places) > self._state.places:
+            written[PLACES] = places_source(self._places)
+        number = self._state.number + 1
+        barrier = Barrier(
+            number,
+            self._position,
+            self._date,
+            len(self._places),
+            self._controls.writes,
+            number if self._rows.changed else self._state.ledger,
+            self._largest,
+        )
+        return Entry(barrier, written, _written(self._rows.changed))
+
+
+def _written(documents: Mapping[str, Source]) -> dict[str, bytes]:
+    return {id: orjson.dumps(source) for id, source in documents.items()}
+
+
+def _fault(batch: Batch) -> ValueError | None:
+    """Return what makes a batch impossible to write: texts that are no Unicode, numbers that are too large."""
+    try:
+        for draft in batch.drafts:
+            draft.body.decode()
+            texts = (draft.collection, draft.id, draft.type, draft.spec_version, draft.version_text, draft.source)
+            "".join((*texts, draft.audience.label, *draft.observables, *draft.tokens)).encode()
+            numbers = (draft.version, draft.created or 0, draft.valid_until or 0, draft.confidence or 0)
+            if any(number not in _NUMBERS for number in numbers):
+                raise ValueError("a number is too large to be stored")
+        for withdrawal in batch.withdrawals:
+            f"{withdrawal.collection}{withdrawal.id}".encode()
+        for key in (*batch.ledger, *batch.samples):
+            f"{key.observable}{key.sensor}".encode()
+        for one in batch.documents:
+            f"{one.kind}{one.key}".encode()
+    except ValueError as error:
+        return error
+    return None

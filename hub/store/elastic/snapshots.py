@@ -1,0 +1,123 @@
+"""Searches that see the store exactly as it was after one entry of the log.
+
+One search sees one snapshot of one copy of the index. Barrier and intent lie in the same shard as the data: a snapshot
+that holds the barrier of entry n holds all of n, and one whose intent says n too holds nothing of a later entry. Any
+other is not looked at. There is hardly ever another, because only writing the barrier makes anything visible.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from hub.errors import StoreUnavailable
+from hub.store.elastic.cluster import Cluster
+from hub.store.elastic.entries import Barrier
+from hub.store.elastic.faults import RETRY_AFTER, Passing
+from hub.store.elastic.journal import Journal, Moved
+from hub.store.elastic.places import Places, Query, Sight
+from hub.store.ports import Scope
+
+FORWARD: tuple[Query, ...] = ({"pos": "asc"},)
+BACKWARD: tuple[Query, ...] = ({"back": "asc"},)
+_MARKS: Query = {"terms": {"what": ["barrier", "intent"]}}
+
+
+class Answer(NamedTuple):
+    """What a search found, and the state in which it did."""
+
+    barrier: Barrier
+    hits: list[dict[str, Any]]
+    aggregations: Mapping[str, Any]
+
+
+class Snapshots:
+    """Makes searches in the objects' index.
+
+    Args:
+        cluster: where it is. journal: for what a killed writer left half done. places: the interned places.
+        patience: seconds to wait for a whole snapshot.
+    """
+
+    def __init__(self, cluster: Cluster, journal: Journal, places: Places, patience: float) -> None:
+        self._cluster = cluster
+        self._journal = journal
+        self._places = places
+        self._patience = patience
+        # One copy of the shard answers one process as long as it can: what it showed once, it shows again.
+        self._preference = uuid.uuid4().hex
+
+    def seen_by(self, scope: Scope, ask: Callable[[Sight], Mapping[str, Any]]) -> Answer:
+        """Search on behalf of a scope; ``ask`` makes the arguments of `search` from what the scope may see."""
+        while True:
+            sight = self._places.sight(scope)
+            answer = self.search(**ask(sight))
+            if answer.barrier.places <= sight.known:
+                return answer
+            self._places.learn(answer.barrier.places)
+
+    def search(
+        self,
+        query: Query,
+        *,
+        size: int,
+        sort: Sequence[Query] = FORWARD,
+        fields: Sequence[str] | bool = True,
+        aggregations: Query | None = None,
+        docvalues: Sequence[str] = (),
+        at_least: int = 0,
+        timeout: str | None = None,
+    ) -> Answer:
+        """Search the objects' index.
+
+        Args:
+            query: what a ``bool`` query says. size: hits at most. sort: an order in which barrier and intent, that
+                have only ``pos`` and ``back``, come first.
+            fields: what of the documents to return. docvalues: fields to return beside them.
+            aggregations: what to count. at_least: the entry that must be seen.
+            timeout: how long the search itself may take.
+
+        Raises:
+            StoreUnavailable: there is no whole snapshot to be had.
+        """
+        body: dict[str, Any] = {
+            "query": {"bool": {"should": [_MARKS, {"bool": query}]}},
+            "size": size + 2,
+            "sort": list(sort),
+            "source": True if not docvalues else fields,
+            "preference": self._preference,
+        }
+        body["source"] = fields if isinstance(fields, bool) else ["doc.barrier", "doc.number", *fields]
+        if aggregations:
+            body["aggregations"] = aggregations
+        if docvalues:
+            body["docvalue_fields"] = list(docvalues)
+        if timeout:
+            body["timeout"] = timeout
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                found = self._cluster.search("objects", body)
+                intent, barrier, *hits = found["hits"]["hits"]
+                number = intent["_source"]["doc"]["number"]
+                state = Barrier.of(barrier["_source"])
+                if state.number == number and number >= at_least:
+                    return Answer(state, hits, found.get("aggregations", {}))
+                self._mend(max(number, at_least))
+            except Passing:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1 * random.uniform(0.5, 2))  # noqa: S311
+            if time.monotonic() > deadline:
+                raise StoreUnavailable("The store is busy with writes; try again.", retry_after=RETRY_AFTER)
+
+    def _mend(self, number: int) -> None:
+        """Wait until an entry is applied, apply it if nobody does, and make it visible."""
+        try:
+            self._journal.help(number)
+        except Moved:
+            return
+        self._cluster.refresh("objects")

@@ -1,0 +1,213 @@
+"""A real Elasticsearch node for the tests: the official minimal distribution, in a folder and under a user of its own.
+
+It comes from Maven Central, is kept in the user's cache folder and unpacked anew for each test session, because it
+must not run as root and root's cache is closed to others. One node serves all workers of a session: the first that
+asks starts a *keeper* (this file run as a program), which starts the node and ends it, by its process id, when the
+session is over, however it ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+import zipfile
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+VERSION = "8.19.21"
+ARTIFACT = f"org.elasticsearch.distribution.integ-test-zip:elasticsearch:{VERSION}:zip"
+DEMAND = "THREATHUB_DEMAND_ELASTIC"
+"""Environment variable: where it is set, tests that need a node fail without one."""
+MISSING = "needs Java 17 or newer and Maven (Debian: openjdk-17-jre-headless, maven) for a real Elasticsearch node"
+
+_NOBODY = 65534
+_CONFIG = """\
+cluster.name: city-threat-hub-tests
+node.name: one
+discovery.type: single-node
+network.host: 127.0.0.1
+http.port: 0
+transport.port: 0
+node.portsfile: true
+path.data: {folder}/data
+path.logs: {folder}/logs
+xpack.security.enabled: false
+cluster.routing.allocation.disk.threshold_enabled: false
+cluster.max_shards_per_node: 10000
+"""
+
+
+class NoNode(Exception):
+    """There can be no node here; the text says why and what to install."""
+
+
+@cache
+def address() -> str:
+    """Return the address of the session's node, started if it is not there yet.
+
+    Raises:
+        NoNode: Java or Maven is missing, or the node does not start.
+    """
+    if not shutil.which("java") or not shutil.which("mvn"):
+        raise NoNode(MISSING)
+    # Workers of pytest-xdist end before the session does; their parent is the session.
+    session = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+    shared = Path(tempfile.gettempdir()) / f"city-threat-hub-session-{session}"
+    shared.mkdir(mode=0o700, exist_ok=True)
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = shared / "address"
+        if not found.exists():
+            archive = _archive()
+            with (shared / "log").open("wb") as log:
+                keeper = subprocess.Popen(
+                    [sys.executable, __file__, str(archive), str(found), str(session)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+            while not found.exists():
+                if keeper.poll() is not None:
+                    raise NoNode(f"Elasticsearch did not start: {(shared / 'log').read_text()[-2000:]}")
+                time.sleep(0.05)
+            # It outlives this process on purpose.
+            keeper.returncode = 0
+        return found.read_text()
+
+
+def required() -> str:
+    """Return the address of the session's node; without one the test is skipped, or fails where it is demanded."""
+    try:
+        return address()
+    except NoNode as error:
+        if os.environ.get(DEMAND):
+            raise
+        pytest.skip(str(error))
+
+
+def forget(prefix: str) -> None:
+    """Delete the indices of one store."""
+    names = ",".join(f"{prefix}-{index}-1" for index in ("log", "objects", "ledger"))
+    request = urllib.request.Request(f"{address()}/{names}?ignore_unavailable=true", method="DELETE")
+    urllib.request.urlopen(request).close()
+
+
+def _archive() -> Path:
+    """Return the distribution's archive, fetched once."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "city-threat-hub"
+    archive = cache / f"elasticsearch-{VERSION}.zip"
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "fetching").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not archive.exists():
+            with tempfile.TemporaryDirectory(dir=cache) as folder:
+                copy = ["mvn", "-q", "-B", "dependency:copy", f"-Dartifact={ARTIFACT}", f"-DoutputDirectory={folder}"]
+                done = subprocess.run(copy, cwd=folder, capture_output=True, text=True, check=False)
+                if done.returncode:
+                    raise NoNode(f"Maven cannot fetch {ARTIFACT}: {done.stdout[-1000:]}")
+                (Path(folder) / archive.name).rename(archive)
+    return archive
+
+
+class Node:
+    """One running node in a folder of its own.
+
+    Args:
+        archive: the distribution. settings: further lines of its configuration.
+    """
+
+    def __init__(self, archive: Path, settings: str = "") -> None:
+        self._top = Path(tempfile.mkdtemp(prefix="city-threat-hub-node-"))
+        with zipfile.ZipFile(archive) as file:
+            file.extractall(self._top)
+        self.home = next(self._top.glob("elasticsearch-*"))
+        for program in (self.home / "bin").iterdir():
+            program.chmod(0o755)
+        (self.home / "config" / "elasticsearch.yml").write_text(_CONFIG.format(folder=self._top) + settings)
+        (self._top / "tmp").mkdir()
+        self._as_root = os.geteuid() == 0
+        if self._as_root:
+            for path in (self._top, *self._top.rglob("*")):
+                os.chown(path, _NOBODY, _NOBODY)
+        java = Path(shutil.which("java") or "java").resolve().parents[1]
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "ES_JAVA_HOME": str(java),
+            "ES_JAVA_OPTS": "-Xms512m -Xmx512m",
+            "ES_TMPDIR": str(self._top / "tmp"),
+            "HOME": str(self._top),
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> str:
+        """Start it and wait until it answers; return its address.
+
+        Raises:
+            NoNode: it ended instead.
+        """
+        ports = self._top / "logs" / "http.ports"
+        ports.unlink(missing_ok=True)
+        user = {"user": _NOBODY, "group": _NOBODY, "extra_groups": []} if self._as_root else {}
+        self.process = subprocess.Popen(
+            [str(self.home / "bin" / "elasticsearch")],
+            env=self._environment,
+            cwd=self._top,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            **user,  # type: ignore[call-overload]
+        )
+        while self.process.poll() is None:
+            with suppress(OSError):
+                found = f"http://{ports.read_text().split()[0]}"
+                with urllib.request.urlopen(f"{found}/_cluster/health?wait_for_status=green&timeout=30s") as answer:
+                    if answer.status == 200:
+                        return found
+            time.sleep(0.05)
+        raise NoNode("the node ended while it was starting")
+
+    def remove(self) -> None:
+        """End it and delete its folder."""
+        if self.process is not None and self.process.poll() is None:
+            # A session of its own: the launcher and the server it started.
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        shutil.rmtree(self._top, ignore_errors=True)
+
+
+def _keep(archive: str, found: str, session: str) -> None:
+    """Run a node for as long as a test session lives."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    node = Node(Path(archive))
+    try:
+        address = node.start()
+        part = Path(f"{found}.part")
+        part.write_text(address)
+        part.rename(found)
+        while _alive(int(session)):
+            time.sleep(0.3)
+    finally:
+        node.remove()
+        shutil.rmtree(Path(found).parent)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except OSError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    _keep(*sys.argv[1:])
