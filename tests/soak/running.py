@@ -27,8 +27,8 @@ PASSWORD = "a long enough password"
 
 MEMBERS = (
     (Organisation("city", "The city", "city"), "ana", "analyst"),
-    (Organisation("water", "Water works", "department", ("utilities",)), "leo", "liaison"),
-    (Organisation("gas", "Gas works", "partner", ("utilities",)), "lia", "liaison"),
+    (Organisation("water", "Water works", "department"), "leo", "liaison"),
+    (Organisation("gas", "Gas works", "partner"), "lia", "liaison"),
     (Organisation("bank", "Bank", "partner"), "ben", "partner"),
     (Organisation("state", "State agency", "federal"), "sam", "liaison"),
 )
