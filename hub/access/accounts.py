@@ -118,6 +118,16 @@ class Accounts:
         """Yield the organisations in a sharing group by name."""
         return (one for one in self.organisations() if group in one.groups)
 
+    def must_be_addressable(self, names: Iterable[str]) -> None:
+        """Check names that something is to be addressed to: a mistyped one would reach nobody, silently.
+
+        Raises:
+            BadRequest: one is neither an organisation nor a sharing group.
+        """
+        for name in names:
+            if self.organisation(name) is None and self.group(name) is None:
+                raise BadRequest(f"there is no organisation or sharing group {name} to address anything to")
+
     def add_user(self, name: str, organisation: str, role: Role, password: str | None = None) -> User:
         """Add an account, with a password or (None) for tokens only."""
         user = User(name, organisation, role)

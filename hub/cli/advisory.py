@@ -47,7 +47,7 @@ def push(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Hand in an advisory; a trusted organisation's is published at once, others' wait for an analyst."""
+    """Hand in an advisory; a trusted organisation's is published at once, others' wait for a senior analyst."""
     if not file.is_file():
         raise NoSuchFile(f"{file} cannot be read")
     if quote not in ("", "yes", "no"):
@@ -65,6 +65,7 @@ def push(
                 raise Conflict(f"this form was handed in already: {items[0].place}")
         else:
             items = list(cut_envelope(raw)) or [StixItem(raw, file.name)]
+        hub.accounts.must_be_addressable(said.audience)
         origin = Origin(
             source=source,
             organisation=by.name,
@@ -132,7 +133,7 @@ def publish(
 ) -> None:
     """Publish what was handed in last."""
     with opened(data) as hub:
-        by = _analyst(hub, user)
+        by = hub.publication.decider(id, user)
         terms = Terms(tuple(sorted(set(audience or ()))))
         advisory = hub.publication.publisher.publish(id, by, why, terms)
     print_text(f"{id} is published; {len(advisory.entitled)} organisations may read it")
@@ -147,7 +148,7 @@ def withdraw(
 ) -> None:
     """Take an advisory back: whoever has it gets it once more, revoked."""
     with opened(data) as hub:
-        hub.publication.publisher.withdraw(id, _analyst(hub, user), why)
+        hub.publication.publisher.withdraw(id, hub.publication.decider(id, user), why)
     print_text(f"{id} is withdrawn")
 
 
@@ -161,7 +162,7 @@ def supersede(
 ) -> None:
     """Take an advisory back because another replaces it."""
     with opened(data) as hub:
-        hub.publication.publisher.supersede(id, successor, _analyst(hub, user), why)
+        hub.publication.publisher.supersede(id, successor, hub.publication.decider(id, user), why)
     print_text(f"{id} is superseded by {successor}")
 
 
@@ -244,13 +245,6 @@ def _author(hub: Hub, user: str | None, inbox: Collection) -> tuple[str, Organis
     if organisation is None:
         raise BadRequest(f"there is no organisation {name}: run threathub init first")
     return "hub:advisory" if user is None else f"user:{user}", organisation
-
-
-def _analyst(hub: Hub, user: str | None) -> str:
-    """Return who acts; only the city's own people may."""
-    if user is not None and not hub.principal(user).reader.analyst:
-        raise NotAllowed(f"{user} is none of the city's analysts")
-    return "operator" if user is None else f"user:{user}"
 
 
 def _marking(text: str) -> TLP | None:

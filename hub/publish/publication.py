@@ -76,6 +76,26 @@ class Publication:
         entitled = self.publisher.entitled(target, copy.audience) if copy is not None else ()
         return self.receipts.status(advisory, target.key, entitled, named=named)
 
+    def decider(self, id: str, user: str | None) -> str:
+        """Check that somebody may publish or end an advisory; return how its history names him.
+
+        The city's analysts decide on the city's own; on what another organisation handed in somebody who is able to
+        review decides.
+
+        Args:
+            id: which. user: who; None is the operator of this hub.
+
+        Raises:
+            NotFound: there is no such advisory or account. NotAllowed: the account may not.
+        """
+        advisory = self.publisher.book[id]
+        if user is None:
+            return "operator"
+        principal = self.signin.principal_of(user)
+        if not (principal.reader.analyst and advisory.organisation == principal.organisation):
+            principal.must_be_able("review")
+        return f"user:{user}"
+
 
 def publication_of(
     store: Store,

@@ -28,12 +28,13 @@ MEMBERS = (
 
 
 def new_hub(data: Path, feeds: Path | None = None) -> Hub:
-    """Make a hub with six members, one account each; the federal agency is trusted."""
+    """Make a hub with six members, one account each, and a senior analyst; the federal agency is trusted."""
     hub = open_hub(Settings(data=data, trusted_organisations=("fed",), feeds=feeds), create=True)
     hub.accounts.add_group(Group("utilities", "Utilities", sector=True))
     for organisation, user, role in MEMBERS:
         hub.accounts.add_organisation(organisation)
         hub.accounts.add_user(user, organisation.name, role)  # type: ignore[arg-type]
+    hub.accounts.add_user("sen", "city", "senior-analyst")
     return hub
 
 

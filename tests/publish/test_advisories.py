@@ -207,6 +207,23 @@ def test_an_advisory_ends_on_its_day(hub: Hub) -> None:
     assert seen_by(hub, "ben")[advisory["id"]]["revoked"]
 
 
+def test_a_second_pair_of_eyes_decides_on_what_others_handed_in(hub: Hub) -> None:
+    theirs, own = report(), report()
+    post(hub, "sam", theirs)
+    hub.accounts.add_user("lou", "city", "liaison")
+    post(hub, "lou", own)
+    work(hub)
+    hub.accounts.add_user("adi", "city", "administrator")
+    decider = hub.publication.decider
+    for user in ("sen", "adi"):
+        assert decider(theirs["id"], user) == decider(own["id"], user) == f"user:{user}"
+    assert decider(own["id"], "ana") == "user:ana"
+    for user in ("ana", "sam", "lou", "ben"):
+        with pytest.raises(NotAllowed, match="senior-analyst"):
+            decider(theirs["id"], user)
+    assert decider(theirs["id"], None) == "operator"
+
+
 def test_an_analyst_may_narrow_the_audience_and_not_widen_it(hub: Hub) -> None:
     advisory = report(tlp=TLP.AMBER, labels=["audience:bank", "audience:power"])
     post(hub, "sam", advisory)

@@ -226,6 +226,10 @@ def test_the_command_line_pushes_tells_and_ends(served: Served, tmp_path: Path) 
     assert objects(served.collection("pat", "federal-advisories"), id=kept["id"]) == {}
     assert "pulled by 1 of 2" in command("status", kept["id"])
     assert command("status", kept["id"], "--as", "lea", "--json")["recipients"][0]["organisation"] is None
-    command("withdraw", kept["id"], "--why", "a false alarm", "--as", "ana")
+    with pytest.raises(subprocess.CalledProcessError):
+        command("withdraw", kept["id"], "--why", "a false alarm", "--as", "ana")
+    with pytest.raises(subprocess.CalledProcessError):
+        command("push", str(form), "--as", "lea", "--audience", "nobody-here")
+    command("withdraw", kept["id"], "--why", "a false alarm", "--as", "sen")
     assert objects(served.collection("ben", "federal-advisories"), id=kept["id"])[kept["id"]]["revoked"]
     assert "withdrawn" in command("show", kept["id"])
