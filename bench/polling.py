@@ -25,7 +25,9 @@ from hub.publish.collections import Collections
 from hub.store.ports import Batch
 from hub.store.sqlite.engine import SqliteStore
 
+ORGANISATIONS = 10
 PASSWORD = "bench bench bench bench"
+AMBER = "marking-definition--55d920b0-5e8b-4f79-9ee9-91f868d9b421"
 OWN = """
 key = "shared"
 id = "3a0d9f0e-55b2-4c44-9f1a-6f7f1f0b7c55"
@@ -48,7 +50,7 @@ def run(folder: Path, scale: float) -> Iterator[Row]:
 def _increment(data: Path, size: int, before: float | None = None) -> Iterator[Row]:
     """Measure idle polls and polls that find 100 new objects at a collection's end; ``before``: at a smaller one."""
     data.mkdir()
-    store = corpus.fill(data / "hub.db", size)
+    store = corpus.fill(data / "hub.db", size, searched=False)
     newest = store.commit(Batch(drafts=[corpus.draft(size + one) for one in range(100)]))
     accounts = Accounts(store)
     accounts.add_organisation(Organisation("city", "City", "city"))
@@ -114,7 +116,10 @@ def _signing_in(store: SqliteStore, port: int, path: str, token: str) -> Iterato
 
 
 def _many(data: Path, number: int, duration: float) -> Iterator[Row]:
-    """Let partners poll once a second each while liaisons post; every one must get every object once."""
+    """Let partners poll once a second each while liaisons post; every one must get once what he is entitled to.
+
+    Every fifth object is TLP:AMBER and so for the writers' own organisation only.
+    """
     (data / "own" / "collections").mkdir(parents=True)
     (data / "own" / "collections" / "shared.toml").write_text(OWN)
     store = corpus.fill(data / "hub.db", 1000)
@@ -125,7 +130,7 @@ def _many(data: Path, number: int, duration: float) -> Iterator[Row]:
     writer = accounts.add_token("writer")[1]
     store.close()
     path = "/hub/collections/3a0d9f0e-55b2-4c44-9f1a-6f7f1f0b7c55/objects/"
-    posted: list[bytes] = []
+    posted: dict[bytes, bool] = {}
     stop = threading.Event()
     with served(data, THREATHUB_FEEDS=str(data / "own")) as port:
         pollers = [Poller(port, path, token) for token in tokens]
@@ -138,8 +143,12 @@ def _many(data: Path, number: int, duration: float) -> Iterator[Row]:
             thread.join()
         latencies = sorted(latency for one in pollers for latency in one.latencies)
         polled(pollers, 1)
-    wanted = sorted(posted)
-    wrong = [one for one in pollers if sorted(one.seen) != wanted]
+    everybodys = sorted(id for id, confidential in posted.items() if not confidential)
+    wrong = [
+        one
+        for at, one in enumerate(pollers)
+        if sorted(one.seen) != (everybodys if at % ORGANISATIONS else sorted(posted))
+    ]
     if wrong:
         raise RuntimeError(f"{len(wrong)} of {number} pollers missed or repeated something")
     name = f"{number} pollers, one poll a second each, {len(posted)} objects posted meanwhile"
@@ -148,11 +157,12 @@ def _many(data: Path, number: int, duration: float) -> Iterator[Row]:
         yield Row(f"{name}: {label}", "ms", latencies[int(len(latencies) * share)] * 1000)
 
 
-def _write(port: int, path: str, token: str, at: int, posted: list[bytes], stop: threading.Event) -> None:
+def _write(port: int, path: str, token: str, at: int, posted: dict[bytes, bool], stop: threading.Event) -> None:
     """Post five objects twice a second."""
     number = 10_000_000 * (at + 1)
     while not stop.wait(0.5):
         objects = [corpus.indicator(number + one) for one in range(5)]
+        objects[-1]["object_marking_refs"] = [AMBER]
         number += 5
         request = urllib.request.Request(
             f"http://127.0.0.1:{port}{path}",
@@ -162,16 +172,16 @@ def _write(port: int, path: str, token: str, at: int, posted: list[bytes], stop:
         with urllib.request.urlopen(request, timeout=30) as answer:
             if json.load(answer)["success_count"] != 5:
                 raise RuntimeError("a POST was not taken")
-        posted += [str(one["id"]).encode() for one in objects]
+        posted.update((str(one["id"]).encode(), one is objects[-1]) for one in objects)
 
 
 def _partners(accounts: Accounts, number: int) -> list[str]:
     """Make so many accounts in ten organisations; return their tokens."""
-    for one in range(min(number, 10)):
+    for one in range(min(number, ORGANISATIONS)):
         accounts.add_organisation(Organisation(f"org{one}", f"Organisation {one}"))
     tokens = []
     for one in range(number):
-        accounts.add_user(f"partner{one}", f"org{one % 10}", "partner", PASSWORD if one == 0 else None)
+        accounts.add_user(f"partner{one}", f"org{one % ORGANISATIONS}", "partner", PASSWORD if one == 0 else None)
         tokens.append(accounts.add_token(f"partner{one}")[1])
     return tokens
 

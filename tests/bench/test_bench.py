@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.parametrize("section", ["pulling", "polling", "taking_in", "matching", "searching"])
+@pytest.mark.parametrize("section", ["pulling", "polling", "posting", "taking_in", "matching", "searching"])
 def test_every_section_runs_and_compares(section: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bench", "--only", section, "--scale", "0.001", "--json"],
