@@ -28,7 +28,6 @@ from hub.access.principal import Principal, is_able
 from hub.access.tokens import TOKEN_MARK, Token, token_digest
 from hub.errors import Conflict, NotFound, NotSignedIn, StoreFull, StoreUnavailable, TooManyRequests
 from hub.model import times
-from hub.model.audience import Reader
 
 _TOKEN = re.compile(rf"{TOKEN_MARK}_([a-z2-7]{{16}})_[A-Za-z0-9_-]{{43}}", re.ASCII)
 _NO_DIGEST = "0" * 64
@@ -168,9 +167,7 @@ class SignIn:
         organisation = self._accounts.organisation(user.organisation)
         if user.disabled or organisation is None or organisation.disabled:
             _wrong()
-        home = organisation.kind == "city"
-        confidential = home and is_able(user.role, "confidential")
-        reader = Reader(organisation.name, frozenset(organisation.groups), home=home, analyst=confidential)
+        reader = organisation.reader(analyst=is_able(user.role, "confidential"))
         principal = Principal(user.name, organisation.name, user.role, reader, identity=organisation.identity)
         if token is None:
             return principal

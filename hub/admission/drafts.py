@@ -6,14 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hub.admission.levels import Level, tightest
 from hub.admission.origin import Origin
 from hub.admission.rules import moment
 from hub.admission.warninglists import RESERVED, Warning, WarningLists
 from hub.errors import Refused
-from hub.model.audience import PAP, TLP, Audience
+from hub.model.audience import Audience
 from hub.model.ids import sco_id
-from hub.model.markings import markings_of
 from hub.model.objects import of_object
 from hub.model.observables import Observable
 from hub.model.patterns import Pattern
@@ -48,20 +46,19 @@ class Candidate:
 
 
 def drafts_of(
-    candidate: Candidate, owner: str, origin: Origin, levels: Mapping[str, Level], lists: WarningLists, home: str
+    candidate: Candidate, audience: Audience, origin: Origin, lists: WarningLists, home: str
 ) -> Iterator[Draft]:
     """Yield the draft of a candidate for each collection of its origin.
 
     Args:
-        candidate: what passed schema and rules. owner: whose data it is. origin: who handed it in.
-        levels: of every marking that it refers to. lists: warning lists. home: the city's organisation.
+        candidate: what passed schema and rules. audience: for whom it is. origin: who handed it in.
+        lists: warning lists. home: the city's organisation.
 
     Raises:
         Refused: ``warning-list``: an indicator all of whose values must not become a hit.
     """
     obj = candidate.obj
     version, version_text = candidate.version
-    audience = _audience(obj, owner, origin, levels)
     common = "created" in obj or obj["type"] in SCO_TYPES
     indicator = obj["type"] == "indicator"
     sought = _Sought((), frozenset(), {}, False) if candidate.as_written else _sought(candidate, lists, origin, home)
@@ -123,16 +120,6 @@ def _sought(candidate: Candidate, lists: WarningLists, origin: Origin, home: str
     if refused and len(refused) == len(observables):
         raise _listed(warnings, refused)
     return _Sought(observables, refused, warnings, pattern is not None and pattern.single)
-
-
-def _audience(obj: Mapping[str, Any], owner: str, origin: Origin, levels: Mapping[str, Level]) -> Audience:
-    tlp, pap = tightest(levels[id] for id in markings_of(obj))
-    if tlp is None:
-        tlp = origin.marking
-    if not origin.redistribute:
-        tlp = max(tlp, TLP.AMBER)
-    groups = origin.groups if owner == origin.organisation else (*origin.groups, origin.organisation)
-    return Audience(owner, tlp, pap or PAP.CLEAR, tuple(sorted(groups)))
 
 
 def _extra_tokens(obj: Mapping[str, Any], audience: Audience, sought: _Sought, origin: Origin) -> dict[str, list[str]]:

@@ -17,6 +17,7 @@ from hub.admission.drafts import FOREIGN_ID, Candidate, drafts_of
 from hub.admission.levels import Levels, is_false_copy
 from hub.admission.mint import EXPIRED, indicator_id, mint, read_value
 from hub.admission.origin import Origin
+from hub.admission.provenance import CONFLICT, Merged, audience_of, canonical, has_owner, members_of, narrowed, owner_of
 from hub.admission.quarantine import quarantine_write, refusal_write
 from hub.admission.rules import check_rules
 from hub.admission.schema import check_identity, check_schema
@@ -25,13 +26,13 @@ from hub.admission.warninglists import WarningLists
 from hub.collector import no_collection
 from hub.errors import Overtaken, Refused
 from hub.model import times
+from hub.model.audience import Audience
 from hub.model.items import BadItem, IndicatorItem, StixItem
 from hub.model.observables import NotObservable, Observable
 from hub.model.stix import SCO_TYPES
 from hub.model.upgrade import is_stix20, upgrade
 from hub.store.ports import (
     HUB,
-    UNVERSIONED,
     Basis,
     Batch,
     Change,
@@ -85,15 +86,6 @@ class _Slice:
     refused: list[DocumentWrite] = field(default_factory=list)
 
 
-class _Merged(Exception):
-    """What the object says is there already, or the first that came stays."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.message = message
-
-
 class Gate:
     """Admits items into a store.
 
@@ -117,6 +109,10 @@ class Gate:
         with no_collection():
             return _receipt(self._admit(_Slice(origin, items, [None] * len(items)), documents))
 
+    def narrowed(self, obj: Mapping[str, Any], audience: Audience, origin: Origin) -> Audience:
+        """Return for whom an object from there would be: not for those who may not see what it refers to."""
+        return narrowed(obj, audience, members_of(self._store, [obj], origin, self._home))
+
     def _admit(self, work: _Slice, documents: Sequence[DocumentWrite]) -> list[Result]:
         self._read(work)
         work, outcomes = self._commit(work, documents)
@@ -127,7 +123,7 @@ class Gate:
             if work.results[number] is not None:
                 continue  # an item is spoken for by the first of its drafts
             if outcome.result == "conflict" and (draft.collection, draft.id, draft.version) not in respelled:
-                result = Result(draft.id, draft.version_text, "merged", "conflict", _CONFLICT)
+                result = Result(draft.id, draft.version_text, "merged", "conflict", CONFLICT)
             elif outcome.result == "stored":
                 result = Result(draft.id, draft.version_text, "stored", *_odd(draft))
             else:
@@ -140,7 +136,7 @@ class Gate:
 
         So of two organisations that hand in one new id in the same instant, the second finds that it is taken.
         """
-        owned = frozenset(one.obj["id"] for one in read.candidates if _has_owner(one.obj))
+        owned = frozenset(one.obj["id"] for one in read.candidates if has_owner(one.obj))
         tries = _TRIES
         while True:
             tries -= 1
@@ -167,7 +163,7 @@ class Gate:
             for obj in orjson.loads(b"[%b]" % self._store.read_objects(HUB, query).joined):
                 version, _ = Candidate(0, obj, b"").version
                 draft = here.get((obj["id"], version))
-                if draft is not None and _canonical(orjson.loads(draft.body)) == _canonical(obj):
+                if draft is not None and canonical(orjson.loads(draft.body)) == canonical(obj):
                     found.add((collection, draft.id, draft.version))
         return found
 
@@ -187,7 +183,7 @@ class Gate:
                     _refuse(work, number, item)
             except Refused as fault:
                 _refuse(work, number, fault)
-            except _Merged as found:
+            except Merged as found:
                 work.results[number] = Result(*_claimed(item.raw), "merged", found.reason, found.message)
         self._mint(work, values)
 
@@ -195,7 +191,7 @@ class Gate:
         obj, body = parse_object(item.raw)
         check_identity(obj)
         if obj["type"] == "marking-definition" and is_false_copy(obj):
-            raise _Merged("known-marking", _FALSE_COPY)
+            raise Merged("known-marking", _FALSE_COPY)
         if not is_stix20(obj, "2.0" if item.stix20 else None):
             return [_checked(Candidate(number, obj, body))]
         found = [_checked(Candidate(number, one, orjson.dumps(one))) for one in _upgraded(obj)]
@@ -255,43 +251,26 @@ class Gate:
         objects = [candidate.obj for candidate in work.candidates]
         definitions = (obj for obj in objects if obj["type"] == "marking-definition")
         levels = self._levels.of(objects, definitions, work.origin.organisation)
+        members = members_of(self._store, objects, work.origin, self._home)
         for candidate in work.candidates:
             try:
-                owner = self._owner(candidate, owners.get(candidate.obj["id"]), work.origin)
-                drafts = list(drafts_of(candidate, owner, work.origin, levels, self._lists, self._home))
+                before = owners.get(candidate.obj["id"])
+                own = owner_of(candidate, before, work.origin) == work.origin.organisation
+                theirs = None if own or before is None else before.audience
+                audience = audience_of(candidate.obj, work.origin, levels, members, theirs)
+                drafts = list(drafts_of(candidate, audience, work.origin, self._lists, self._home))
             except Refused as fault:
                 _refuse(work, candidate.number, fault, candidate)
-            except _Merged as found:
+            except Merged as found:
                 id, text = candidate.obj["id"], candidate.version[1]
                 work.results[candidate.number] = Result(id, text, "merged", found.reason, found.message)
             else:
                 work.drafts += [(candidate.number, draft) for draft in drafts]
 
-    def _owner(self, candidate: Candidate, before: Change | None, origin: Origin) -> str:
-        """Return whose data an object is: whoever handed it in first, for as long as it does not say otherwise.
-
-        Others may pass the same version on; only the originator may version or revoke it.
-        """
-        if before is None or before.audience.owner == origin.organisation:
-            return origin.organisation
-        version, _ = candidate.version
-        if version == before.version == UNVERSIONED:
-            return origin.organisation  # a custom observable, like the others nobody's
-        if version > (before.version or 0):
-            maker = orjson.loads(before.body).get("created_by_ref")
-            if maker is not None and maker == origin.created_by:
-                return origin.organisation
-            raise Refused("not-originator", _NOT_YOURS)
-        if version == before.version and (candidate.as_written or _same(before.body, candidate)):
-            return before.audience.owner
-        raise _Merged("conflict", _CONFLICT)
-
 
 _TRIES = 20
 """How often a call is tried that others overtake; each time, at least one of them has got on."""
 
-_CONFLICT = "this version is stored already with other content; the first stays, send a newer `modified`"
-_NOT_YOURS = "only the organisation that made this object may send a newer version of it"
 _TWICE = "the same value stands in this list twice"
 _OTHER_ID = "the id is kept, but it is not the one that STIX 2.1 section 2.9 derives from the object"
 _FALSE_COPY = "this marking is well known and its definition is another one; references to it mean the known one"
@@ -301,11 +280,6 @@ def _returns(before: Change, item: IndicatorItem, moment: int) -> bool:
     """Say whether an indicator's time was over, and its source names the value as one that is bad now."""
     over = before.source.startswith(EXPIRED)
     return over and (item.valid_until is None or item.valid_until > moment)
-
-
-def _has_owner(obj: Mapping[str, Any]) -> bool:
-    """Say whether an object is somebody's; an SCO without a version states a fact, which everybody may state."""
-    return obj["type"] not in SCO_TYPES or "created" in obj or "modified" in obj
 
 
 def _checked(candidate: Candidate) -> Candidate:
@@ -328,15 +302,6 @@ def _read_value(item: IndicatorItem) -> Observable:
         return read_value(item)
     except NotObservable as fault:
         raise Refused("not-observable", f"{item.value[:80]!r}: {fault}") from None
-
-
-def _same(body: bytes, candidate: Candidate) -> bool:
-    """Say whether a stored object says what a candidate says, however either is spelled."""
-    return body == candidate.body or _canonical(orjson.loads(body)) == _canonical(candidate.obj)
-
-
-def _canonical(obj: dict[str, Any]) -> bytes:
-    return orjson.dumps(obj, option=orjson.OPT_SORT_KEYS)
 
 
 def _odd(draft: Draft) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hub.model.audience import TLP
+from hub.model.audience import TLP, Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Origin:
             recorded as claimed.
         keep_2_0: whether STIX 2.0 objects are stored as written too, beside the upgraded ones.
         redistribute: whether the source's terms let the hub pass it on; if not, only the city sees it.
+        reader: who wrote it, so what he may have known from the hub; None is any member of the organisation.
     """
 
     source: str
@@ -30,3 +31,4 @@ class Origin:
     created_by: str | None = None
     keep_2_0: bool = False
     redistribute: bool = True
+    reader: Reader | None = None

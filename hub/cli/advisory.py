@@ -72,6 +72,7 @@ def push(
             collections=(inbox.key,),
             marking=inbox.marking if marking is None else marking,
             created_by=by.identity,
+            reader=by.reader(analyst=True),
         )
         found, receipt = hub.publication.handing_in.take(inbox, items, origin, said)
     refused = [one for one in receipt.results if one.outcome not in ("stored", "unchanged")]

@@ -63,6 +63,18 @@ class Audience:
         owner, tlp, pap, groups = label.split("|")
         return cls(owner, TLP[tlp], PAP[pap], tuple(groups.split(",")) if groups else ())
 
+    def narrowed(self, other: Audience) -> Audience:
+        """Return this audience without those who may not see what is for ``other``; its owner stays in it.
+
+        Groups are compared by name: a member of a group that is addressed by its own name in the other audience is left
+        out, rather than the hub relying on who is in the group just now.
+        """
+        if other.tlp <= TLP.GREEN:
+            return self
+        others = {other.owner, *other.groups}
+        groups = others if self.tlp <= TLP.GREEN else others.intersection(self.groups)
+        return Audience(self.owner, max(self.tlp, other.tlp), self.pap, tuple(sorted(groups - {self.owner})))
+
 
 @dataclass(frozen=True, slots=True)
 class Reader:

@@ -294,7 +294,6 @@ class Publisher:
         groups = advisory.terms.audience
         tlp = marking if report in unmarked else report.audience.tlp
         target = self._collections[self._inboxes[advisory.inbox]]
-        audience = Audience(advisory.organisation, tlp, report.audience.pap, groups)
         organisation = self._accounts.organisation(advisory.organisation)
         origin = Origin(
             source=report.source,
@@ -303,10 +302,14 @@ class Publisher:
             marking=marking,
             groups=groups,
             created_by=organisation.identity if organisation is not None else None,
+            reader=organisation.reader(analyst=True) if organisation is not None else None,
         )
+        audience = Audience(advisory.organisation, tlp, report.audience.pap, groups)
+        audience = self._gate.narrowed(orjson.loads(report.body), audience, origin)
         again = report.version == advisory.version
         published = advisory.stepped(
-            "published", by, why, version=report.version or 0, latest=report.version or 0, tlp=tlp.name, waiting=False,
+            "published", by, why, version=report.version or 0, latest=report.version or 0, waiting=False,
+            tlp=audience.tlp.name,
             entitled=advisory.entitled if again else self.entitled(target, audience),
         )  # fmt: skip
         references = [id for one in changes for id in references_of(orjson.loads(one.body))]

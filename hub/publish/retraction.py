@@ -195,9 +195,9 @@ class Retraction:
         """Yield every kind of reader there is; members differ by organisation, the city's people also by role."""
         yield Reader(organisation="")
         for one in self._accounts.organisations():
-            home = one.kind == "city"
-            for analyst in (False, True) if home else (False,):
-                yield Reader(one.name, frozenset(one.groups), home=home, analyst=analyst)
+            yield one.reader(analyst=False)
+            if one.kind == "city":
+                yield one.reader(analyst=True)
 
 
 def _with(batch: Batch, documents: Sequence[DocumentWrite]) -> Batch:

@@ -161,6 +161,7 @@ class HubBackend(Backend):  # type: ignore[misc]
             collections=(collection.key, *collection.publish_to),
             marking=collection.marking,
             created_by=principal.identity,
+            reader=principal.reader,
         )
         items = list(cut_envelope(body))
         results: list[Result] = []

@@ -3,6 +3,7 @@
 import copy
 import json
 import random
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from hub.admission.gate import Gate, Item, Origin
 from hub.admission.warninglists import WarningLists
 from hub.errors import Conflict
-from hub.model.audience import PAP, TLP
+from hub.model.audience import PAP, TLP, Audience, Reader
 from hub.model.ids import sco_id
 from hub.model.items import BadItem, IndicatorItem, StixItem
 from hub.model.markings import MARKING_ID, PAP_IDS, TLP2_OBJECTS, TLP_EXTENSION
@@ -200,6 +201,15 @@ class TestOriginator:
         revoking = obj | {"modified": LATER, "revoked": True}
         assert parts.one(revoking, elsewhere).reason == "not-originator"
 
+    def test_passing_it_on_does_not_loosen_it(self, parts: Parts) -> None:
+        """What names no marking is marked by the default of whoever made it, not of whoever passes it on."""
+        obj = indicator()
+        parts.one(obj, replace(PARTNER, marking=TLP.AMBER, groups=("water",)))
+        parts.one(obj, replace(OTHER, collections=("drop-box",), marking=TLP.CLEAR, groups=("everybody",)))
+        passed = parts.store.history(HUB, obj["id"])[-1]
+        assert passed.collection == "drop-box"
+        assert passed.audience == Audience("partner", TLP.AMBER, groups=("other", "water"))
+
     def test_a_claim_is_recorded_as_one(self, parts: Parts) -> None:
         claimed, own = indicator(created_by_ref=IDENTITY), indicator(created_by_ref=IDENTITY)
         parts.one(claimed)
@@ -367,6 +377,68 @@ def test_an_odd_confidence_where_the_standard_has_none_is_no_confidence(parts: P
     marking = TLP2_OBJECTS[TLP.RED] | {"confidence": odd}
     assert parts.one(marking).outcome == "stored"
     assert parts.one(obj).outcome in ("stored", "quarantined")
+
+
+def naming(*members: dict[str, Any], tlp: TLP = TLP.GREEN) -> dict[str, Any]:
+    """Return a report on objects."""
+    return {
+        "type": "report",
+        "spec_version": "2.1",
+        "id": f"report--{uuid.uuid4()}",
+        "created": LATER,
+        "modified": LATER,
+        "name": "What goes together",
+        "published": LATER,
+        "object_refs": [one["id"] for one in members],
+        "object_marking_refs": [MARKING_ID[tlp]],
+    }
+
+
+class TestReferences:
+    """No object tells of another's to people who may not see that one."""
+
+    def member(self, parts: Parts, tlp: TLP, *groups: str) -> dict[str, Any]:
+        obj = indicator(object_marking_refs=[MARKING_ID[tlp]])
+        parts.one(obj, replace(PARTNER, groups=groups))
+        return obj
+
+    def audience(self, parts: Parts, obj: dict[str, Any], origin: Origin = OTHER) -> Audience:
+        assert parts.one(obj, origin).outcome == "stored"
+        return parts.store.get(HUB, [obj["id"]])[obj["id"]].audience
+
+    def test_what_another_shared_in_confidence_stays_so(self, parts: Parts) -> None:
+        shared = self.member(parts, TLP.AMBER, "other", "water")
+        found = self.audience(parts, naming(shared))
+        assert found == Audience("other", TLP.AMBER, groups=("partner", "water"))
+        found = self.audience(parts, naming(shared, tlp=TLP.AMBER), replace(OTHER, groups=("power", "water")))
+        assert found == Audience("other", TLP.AMBER, groups=("water",))
+        confidential = self.member(parts, TLP.RED, "other")
+        found = self.audience(parts, naming(shared, confidential))
+        assert found == Audience("other", TLP.RED, groups=("partner",))
+
+    def test_a_sharing_group_counts(self, parts: Parts) -> None:
+        shared = self.member(parts, TLP.AMBER, "utilities")
+        reader = Reader("other", frozenset({"utilities"}))
+        assert self.audience(parts, naming(shared), replace(OTHER, reader=reader)).tlp is TLP.AMBER
+
+    def test_the_city_does_not_tell_either(self, parts: Parts) -> None:
+        city = replace(OTHER, organisation=CITY, source="user:ana")
+        assert self.audience(parts, naming(self.member(parts, TLP.RED)), city).tlp is TLP.RED
+
+    def test_ones_own_is_for_oneself_to_tell(self, parts: Parts) -> None:
+        own = self.member(parts, TLP.AMBER)
+        assert self.audience(parts, naming(own), PARTNER).tlp is TLP.GREEN
+
+    def test_it_is_no_oracle(self, parts: Parts) -> None:
+        """Whether an object exists that the author may not see does not show in what becomes of his."""
+        hidden = self.member(parts, TLP.AMBER)
+        assert self.audience(parts, naming(hidden)) == self.audience(parts, naming(indicator()))
+
+    def test_observables_are_facts(self, parts: Parts) -> None:
+        obj: dict[str, Any] = {"type": "domain-name", "spec_version": "2.1", "value": "evil.example"}
+        obj |= {"id": sco_id(obj), "object_marking_refs": [MARKING_ID[TLP.AMBER]]}
+        parts.one(obj, replace(PARTNER, groups=("other",)))
+        assert self.audience(parts, naming(obj)).tlp is TLP.GREEN
 
 
 def test_a_foreign_id_of_an_observable_is_kept_and_noted(parts: Parts) -> None:

@@ -10,6 +10,7 @@ from hub.app import Hub
 from hub.errors import Conflict, NotAllowed, NotFound
 from hub.model import times
 from hub.model.audience import TLP
+from hub.model.markings import MARKING_ID
 from hub.publish.advisories import Terms
 from hub.publish.publisher import Publisher
 from hub.store.ports import Batch, DocumentWrite, Withdrawal
@@ -249,3 +250,16 @@ def test_a_report_that_was_deleted_again_holds_up_nobody(hub: Hub) -> None:
 def test_what_is_no_advisory_is_not_found(hub: Hub) -> None:
     with pytest.raises(NotFound):
         desk(hub).publish("report--00000000-0000-4000-8000-000000000000", "ana")
+
+
+def test_an_advisory_tells_nobody_of_what_he_may_not_see(hub: Hub) -> None:
+    """The city's report names what a federal agency entrusted to the city; the report says GREEN."""
+    secret = indicator(object_marking_refs=[MARKING_ID[TLP.AMBER]])
+    advisory = report(secret)
+    post(hub, "lea", secret)
+    post(hub, "ana", advisory)
+    work(hub)
+    kept = desk(hub).publish(advisory["id"], "ana")
+    assert (kept.tlp, kept.entitled) == ("AMBER", ("city", "fed"))
+    assert (seen_by(hub, "ben"), seen_by(hub, "sam")) == ({}, {})
+    assert set(seen_by(hub, "lea")) == {advisory["id"]}
