@@ -39,123 +39,51 @@ class Organisation:
     identity: str | None = None
     disabled: bool = False
 
-
-    def check(self) -> None:
-        """Check what can be said of it alone.
-
-        Raises:
-            BadRequest: there is an impossible value.
-        """
-        _check_name(self.name, self.title, "organisation")
-        if self.kind not in KINDS:
-            raise BadRequest(f"there is no kind of organisation {self.kind}; there are {', '.join(KINDS)}")
-
-    def told(self) -> dict[str, object]:
-        """Return what the audit log tells of it."""
-        return {"kind": self.kind, "groups": ",".join(self.groups), "disabled": self.disabled}
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A sharing group: something can be addressed to it, and a collection can be granted to it.
-
-    Attributes:
-        name: short name in audiences and grants. title: the name for people.
-        sector: whether it is an economic sector; receipts count by sector. Which organisations are in a group is
-            kept with them.
-    """
-
-    name: str
-    title: str
-    sector: bool = False
-
-    def check(self) -> None:
-        """Check what can be said of it alone.
-
-        Raises:
-            BadRequest: there is an impossible value.
-        """
-        _check_name(self.name, self.title, "sharing group")
-
-    def told(self) -> dict[str, object]:
-        """Return what the audit log tells of it."""
-        return {"title": self.title, "sector": self.sector}
-
-Kind = Literal["city", "department", "partner", "federal", "hub"]
-"""``city`` runs this hub, ``department`` is a part of it, ``partner`` a business, ``federal`` an agency, ``hub``
-another hub that pulls from this one."""
-
-KINDS: tuple[Kind, ...] = get_args(Kind)
-LONGEST_TITLE = 200
-
-_USER_NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,127}", re.ASCII)
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Organisation:
-    """A member of the hub.
-
-    Attributes:
-        name: short name, the owner in audiences. title: the name for people.
-        kind: ``city`` is the one that runs this hub; exactly one has it.
-        groups: sharing groups it is in. identity: its STIX identity id, or None.
-        disabled: shuts out all its accounts; what it contributed stays.
-    """
-
-    name: str
-    title: str
-    kind: Kind = "partner"
-    groups: tuple[str, ...] = ()
-    identity: str | None = None
-    disabled: bool = False
-
-<<<<<<< HEAD
-    def check(self) -> None:
-        """Check what can be said of it alone.
-
-        Raises:
-            BadRequest: there is an impossible value.
-        """
-        _check_name(self.name, self.title, "organisation")
-        if self.kind not in KINDS:
-            raise BadRequest(f"there is no kind of organisation {self.kind}; there are {', '.join(KINDS)}")
-
-    def told(self) -> dict[str, object]:
-        """Return what the audit log tells of it."""
-        return {"kind": self.kind, "groups": ",".join(self.groups), "disabled": self.disabled}
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A sharing group: something can be addressed to it, and a collection can be granted to it.
-
-    Attributes:
-        name: short name in audiences and grants. title: the name for people.
-        sector: whether it is an economic sector; receipts count by sector. Which organisations are in a group is
-            kept with them.
-    """
-
-    name: str
-    title: str
-    sector: bool = False
-
-    def check(self) -> None:
-        """Check what can be said of it alone.
-
-        Raises:
-            BadRequest: there is an impossible value.
-        """
-        _check_name(self.name, self.title, "sharing group")
-
-    def told(self) -> dict[str, object]:
-        """Return what the audit log tells of it."""
-        return {"title": self.title, "sector": self.sector}
-=======
     def reader(self, *, analyst: bool) -> Reader:
         """Return on whose behalf its people read; ``analyst``: those of the city who may see what is confidential."""
         home = self.kind == "city"
         return Reader(self.name, frozenset(self.groups), home=home, analyst=home and analyst)
+
+    def check(self) -> None:
+        """Check what can be said of it alone.
+
+        Raises:
+            BadRequest: there is an impossible value.
+        """
+        _check_name(self.name, self.title, "organisation")
+        if self.kind not in KINDS:
+            raise BadRequest(f"there is no kind of organisation {self.kind}; there are {', '.join(KINDS)}")
+
+    def told(self) -> dict[str, object]:
+        """Return what the audit log tells of it."""
+        return {"kind": self.kind, "groups": ",".join(self.groups), "disabled": self.disabled}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A sharing group: something can be addressed to it, and a collection can be granted to it.
+
+    Attributes:
+        name: short name in audiences and grants. title: the name for people.
+        sector: whether it is an economic sector; receipts count by sector. Which organisations are in a group is
+            kept with them.
+    """
+
+    name: str
+    title: str
+    sector: bool = False
+
+    def check(self) -> None:
+        """Check what can be said of it alone.
+
+        Raises:
+            BadRequest: there is an impossible value.
+        """
+        _check_name(self.name, self.title, "sharing group")
+
+    def told(self) -> dict[str, object]:
+        """Return what the audit log tells of it."""
+        return {"title": self.title, "sector": self.sector}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from hub.admission.drafts import FOREIGN_ID, Candidate, drafts_of
 from hub.admission.levels import Levels, is_false_copy
 from hub.admission.mint import EXPIRED, indicator_id, mint, read_value
 from hub.admission.origin import Origin
-from hub.admission.provenance import CONFLICT, Merged, audience_of, canonical, has_owner, members_of, narrowed, owner_of
+from hub.admission.provenance import CONFLICT, Merged, audience_of, canonical, has_owner, members_of, owner_of
 from hub.admission.quarantine import quarantine_write, refusal_write
 from hub.admission.rules import check_rules
 from hub.admission.schema import check_identity, check_schema
@@ -109,9 +109,10 @@ class Gate:
         with no_collection():
             return _receipt(self._admit(_Slice(origin, items, [None] * len(items)), documents))
 
-    def narrowed(self, obj: Mapping[str, Any], audience: Audience, origin: Origin) -> Audience:
-        """Return for whom an object from there would be: not for those who may not see what it refers to."""
-        return narrowed(obj, audience, members_of(self._store, [obj], origin, self._home))
+    def audience(self, obj: Mapping[str, Any], origin: Origin) -> Audience:
+        """Return for whom an object from there would be."""
+        levels = self._levels.of([obj], (), origin.organisation)
+        return audience_of(obj, origin, levels, members_of(self._store, [obj], origin, self._home))
 
     def _admit(self, work: _Slice, documents: Sequence[DocumentWrite]) -> list[Result]:
         self._read(work)

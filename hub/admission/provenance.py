@@ -79,11 +79,6 @@ def audience_of(
     if theirs is not None:
         groups = {*theirs.groups, origin.organisation}
         audience = Audience(theirs.owner, max(tlp, theirs.tlp), max(audience.pap, theirs.pap), tuple(sorted(groups)))
-    return narrowed(obj, audience, members)
-
-
-def narrowed(obj: Mapping[str, Any], audience: Audience, members: Mapping[str, Audience]) -> Audience:
-    """Return an audience without those who may not see one of the members that an object refers to."""
     for id in references(obj) if members else ():
         if id in members:
             audience = audience.narrowed(members[id])

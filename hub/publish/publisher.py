@@ -292,7 +292,6 @@ class Publisher:
         unmarked = [one for one in changes if not markings_of(orjson.loads(one.body))]
         marking = max((one.audience.tlp for one in unmarked), default=TLP.CLEAR)
         groups = advisory.terms.audience
-        tlp = marking if report in unmarked else report.audience.tlp
         target = self._collections[self._inboxes[advisory.inbox]]
         organisation = self._accounts.organisation(advisory.organisation)
         origin = Origin(
@@ -304,8 +303,7 @@ class Publisher:
             created_by=organisation.identity if organisation is not None else None,
             reader=organisation.reader(analyst=True) if organisation is not None else None,
         )
-        audience = Audience(advisory.organisation, tlp, report.audience.pap, groups)
-        audience = self._gate.narrowed(orjson.loads(report.body), audience, origin)
+        audience = self._gate.audience(orjson.loads(report.body), origin)
         again = report.version == advisory.version
         published = advisory.stepped(
             "published", by, why, version=report.version or 0, latest=report.version or 0, waiting=False,
