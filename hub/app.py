@@ -35,8 +35,9 @@ from hub.model import times
 from hub.model.ids import derived_id
 from hub.ops.logs import configure_logs
 from hub.ops.probes import Probes
+from hub.ops.processes import end_with_parent, stop_on_signals
 from hub.ops.requests import with_request_ids
-from hub.ops.serving import check_front, serve, stop_on_signals
+from hub.ops.serving import check_front, serve
 from hub.ops.worker import Job, run_jobs
 from hub.publish.collections import Collections
 from hub.publish.explanation import Explainer
@@ -385,6 +386,7 @@ def make_folder(data: Path) -> None:
 
 def web_application() -> WSGIApplication:
     """Return the web application of the hub that the environment's settings name (a server process's factory)."""
+    end_with_parent()
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
     return with_request_ids(open_hub(settings).application(), Proxies(settings.proxies))

@@ -1,16 +1,13 @@
-"""Server processes: the web server, the background worker beside it, and a clean end of both."""
+"""The web server: its limits, its checks before the start, and a clean end."""
 
 from __future__ import annotations
 
 import errno
-import multiprocessing
-import os
 import resource
-import signal
 import socket
 import ssl
-import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from granian import Granian
@@ -19,13 +16,12 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from hub.errors import AddressInUse, BadSettings
+from hub.ops.processes import kept_running
 
 _HEAD = 65_536
 """Bytes of a request's head at most, about; 1,000 ids in a query fit."""
 
 _OTHER_FILES = 512
-_PARENT_CHECK = 1.0
-"""Seconds after which a worker notices that its parent was killed."""
 
 
 def check_front(host: str, port: int, tls: tuple[Path, Path] | None) -> None:
@@ -77,7 +73,7 @@ def serve(
         host, port: where. processes: of the web server. threads, connections: of each of them, at most.
         idle: seconds that a request's head may take and a connection may be idle.
         tls: certificate and key files in PEM, or None.
-        background: run in a process of its own beside the server; must be importable by name and end on SIGTERM.
+        background: run in a process of its own beside the server, see `kept_running`.
 
     Raises:
         AddressInUse, BadSettings: see `check_front`.
@@ -105,18 +101,8 @@ def serve(
         ssl_key=tls[1] if tls else None,
         ssl_protocol_min=SSLProtocols.tls12,
     )
-    worker = None
-    if background is not None:
-        worker = multiprocessing.get_context("spawn").Process(target=background, name="threathub-worker")
-        worker.start()
-    try:
+    with kept_running(background) if background is not None else nullcontext():
         server.serve()
-    finally:
-        if worker is not None:
-            worker.terminate()
-            worker.join(8)
-            if worker.is_alive():
-                worker.kill()
 
 
 def _allow_files(number: int) -> None:
@@ -125,19 +111,3 @@ def _allow_files(number: int) -> None:
     wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def stop_on_signals() -> threading.Event:
-    """Return an event that SIGTERM, SIGINT and the parent's death set, for a background process."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    parent = os.getppid()
-
-    def watch() -> None:
-        while not stop.wait(_PARENT_CHECK):
-            if os.getppid() != parent:
-                stop.set()
-
-    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
-    return stop

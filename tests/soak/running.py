@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import shutil
@@ -23,6 +24,8 @@ from hub.settings import Settings
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".pytest_cache" / "threathub"
 START_SECONDS = 60.0
+SERVER, WORKER = b"hub.cli", b"spawn_main"
+"""Parts of the command lines of web server processes and of background work."""
 PASSWORD = "a long enough password"
 
 MEMBERS = (
@@ -99,9 +102,18 @@ class Running:
         while fresh:
             pid = fresh.pop()
             for listed in Path(f"/proc/{pid}/task").glob("*/children"):
-                children = [int(child) for child in listed.read_text().split()]
-                found += children
-                fresh += children
+                with contextlib.suppress(OSError):  # it ended just now
+                    children = [int(child) for child in listed.read_text().split()]
+                    found += children
+                    fresh += children
+        return found
+
+    def pids_of(self, part: bytes) -> list[int]:
+        """Return the processes below the first one whose command line holds a part."""
+        found = []
+        for pid in self.pids()[1:]:
+            with contextlib.suppress(OSError):
+                found += [pid] * (part in Path(f"/proc/{pid}/cmdline").read_bytes())
         return found
 
     def stop(self) -> int:
