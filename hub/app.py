@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -40,6 +40,7 @@ from hub.ops.requests import with_request_ids
 from hub.ops.serving import check_front, serve
 from hub.ops.worker import Job, run_jobs
 from hub.publish.collections import Collections
+from hub.publish.desk import Desk
 from hub.publish.explanation import Explainer
 from hub.publish.publication import Publication, publication_of
 from hub.publish.sharing import uses_of
@@ -48,7 +49,7 @@ from hub.store.opening import open_store
 from hub.store.ports import Store
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 SHIPPED = Path(__file__).resolve().parents[1]
 """Where the declarations that come with the hub lie: ``feeds/`` and ``rules/``."""
@@ -214,7 +215,8 @@ class Hub:
         return bool(settled.hunted or settled.indicators or settled.sightings)
 
     def application(self) -> WSGIApplication:
-        """Return the web application: TAXII, probes, and the signpost at ``/``."""
+        """Return the web application: TAXII, the API, probes, and the signpost at ``/``."""
+        from hub.api.application import PREFIX, api_application
         from hub.taxii.asked import ApiRoot, Front
         from hub.taxii.wsgi import taxii_application
 
@@ -233,8 +235,15 @@ class Hub:
         )
         probes = Probes(self.store, settings.title, self.feed_failures)
         signin = SignIn(self.accounts, self.audit, self.guesses(), self._limits())
+        desk = Desk(self.publication, self.accounts)
+        api = api_application(desk, signin, self.audit, settings.title, settings.max_body)
+
+        def others(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            chosen = api if environ.get("PATH_INFO", "").startswith(f"{PREFIX}/") else probes
+            return chosen(environ, start_response)
+
         return taxii_application(
-            front, self.collections, self.store, self.gate, signin, probes, publication=self.publication
+            front, self.collections, self.store, self.gate, signin, others, publication=self.publication
         )
 
     def feed_failures(self) -> dict[str, int]:

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import msgspec
-import orjson
 import typer
 
 from hub.access.accounts import Organisation
 from hub.admission.gate import Origin
 from hub.cli.options import DataOption, JsonOption, opened
 from hub.cli.output import cell, print_json, print_table, print_text, second
-from hub.errors import BadRequest, Conflict, NoSuchFile, NotAllowed, Refused
+from hub.errors import BadRequest, NoSuchFile, NotAllowed, Refused
 from hub.model import times
 from hub.model.audience import TLP
 from hub.model.envelope import cut_envelope
 from hub.model.items import StixItem
-from hub.publish.advisories import Advisory, Terms, end_of_day
-from hub.publish.advisory_form import form_objects, level, read_form
+from hub.publish.advisories import Terms, end_of_day
+from hub.publish.advisory_form import level, read_form
+from hub.publish.advisory_json import advisory_document, status_document
 from hub.publish.collections import Collection
 
 if TYPE_CHECKING:
     from hub.app import Hub
-    from hub.publish.receipts import Status
 
 commands = typer.Typer(help="Advisories: push, publish, withdraw, and see who has them.", no_args_is_help=True)
 
@@ -60,9 +57,9 @@ def push(
         if file.suffix == ".toml":
             form = read_form(raw)
             said = said.over(form.terms)
-            items = form_objects(form if marking is None else form.model_copy(update={"tlp": marking}), by, times.now())
-            if hub.publication.publisher.book.find(items[0].place) is not None:
-                raise Conflict(f"this form was handed in already: {items[0].place}")
+            items = hub.publication.handing_in.of_form(
+                form if marking is None else form.model_copy(update={"tlp": marking}), by
+            )
         else:
             items = list(cut_envelope(raw)) or [StixItem(raw, file.name)]
         hub.accounts.must_be_addressable(said.audience)
@@ -80,7 +77,7 @@ def push(
         raise Refused(refused[0].reason, f"the report was not taken: {refused[0].message}")
     if as_json:
         faults = [{"id": one.id, "reason": one.reason, "message": one.message} for one in refused]
-        print_json({"advisories": [_document(one) for one in found], "refused": faults})
+        print_json({"advisories": [advisory_document(one) for one in found], "refused": faults})
         return
     for advisory in found:
         print_text(f"{advisory.id}: {advisory.state}, {receipt.stored} new objects, {len(refused)} refused")
@@ -98,7 +95,7 @@ def list_advisories(
     with opened(data) as hub:
         found = [one for one in hub.publication.publisher.book if state in ("", one.state)]
     if as_json:
-        print_json([_document(one) for one in found])
+        print_json([advisory_document(one) for one in found])
         return
     rows = (
         (
@@ -118,7 +115,7 @@ def show(id: str, data: DataOption = None, as_json: JsonOption = False) -> None:
     """Show an advisory's terms and history."""
     with opened(data) as hub:
         advisory = hub.publication.publisher.book[id]
-    document = _document(advisory)
+    document = advisory_document(advisory)
     if as_json:
         print_json(document)
         return
@@ -204,7 +201,7 @@ def status(
     with opened(data) as hub:
         found = hub.publication.status(id, user)
     if as_json:
-        print_json(_status(found))
+        print_json(status_document(found))
         return
     print_text(f"{found.advisory.title}: {found.advisory.state}")
     print_text(
@@ -259,37 +256,6 @@ def _end(expires: str) -> int | None:
     if expires.isdecimal() and int(expires) <= 36_500:
         return times.now() + int(expires) * times.DAY
     return end_of_day(expires) if expires else None
-
-
-def _document(advisory: Advisory) -> dict[str, Any]:
-    """Return an advisory for programs: times as text, without what is not looked at yet."""
-    document: dict[str, Any] = msgspec.to_builtins(advisory)
-    terms = document.pop("terms")
-    del document["given"]
-    for name in ("latest", "version"):
-        document[name] = _time(document[name] or None)
-    document |= {**terms, "audience": list(terms["audience"]), "expires": _time(terms["expires"])}
-    document["entitled"] = list(document["entitled"])
-    document["history"] = [{**one, "at": _time(one["at"])} for one in document["history"]]
-    return document
-
-
-def _status(found: Status) -> dict[str, Any]:
-    document = asdict(found)
-    document["advisory"] = _document(found.advisory)
-    document["published"] = _time(found.published)
-    for name in ("half_after", "ninety_after"):
-        document[f"{name}_seconds"] = None if document[name] is None else document[name] / times.SECOND
-        del document[name]
-    for one in document["recipients"]:
-        one |= {name: _time(one[name]) for name in ("pulled", "acknowledged", "last_poll")}
-    if not all(one.organisation for one in found.recipients):
-        del document["advisory"]["entitled"]
-    return orjson.loads(orjson.dumps(document))  # type: ignore[no-any-return]
-
-
-def _time(moment: int | None) -> str | None:
-    return None if moment is None else times.format_timestamp(moment)
 
 
 def _when(moment: int | None) -> str:

@@ -134,7 +134,10 @@ class AdvisoryBook:
         return found[0]
 
     def __iter__(self) -> Iterator[Advisory]:
-        after = ""
+        return self.after("")
+
+    def after(self, after: str) -> Iterator[Advisory]:
+        """Yield advisories in order of id, those behind an id."""
         while page := self._store.documents(ADVISORY, after=after):
             yield from map(_read, page)
             after = page[-1].key

@@ -86,8 +86,24 @@ def read_form(raw: bytes) -> Form:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise NotThatFormat(f"the form is not TOML: {fault}") from None
     except ValidationError as fault:
-        faults = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in fault.errors()]
-        raise NotThatFormat(f"the form is not filled in rightly: {'; '.join(faults)}") from None
+        raise _not_rightly(fault) from None
+
+
+def read_json_form(raw: bytes) -> Form:
+    """Read a form that was filled in as a JSON object.
+
+    Raises:
+        NotThatFormat: as `read_form`.
+    """
+    try:
+        return Form.model_validate_json(raw)
+    except ValidationError as fault:
+        raise _not_rightly(fault) from None
+
+
+def _not_rightly(fault: ValidationError) -> NotThatFormat:
+    faults = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in fault.errors()]
+    return NotThatFormat(f"the form is not filled in rightly: {'; '.join(faults)}")
 
 
 def form_objects(form: Form, by: Organisation, now: int) -> list[StixItem]:

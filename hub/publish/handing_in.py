@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 import msgspec
 
+from hub.access.accounts import Organisation
 from hub.admission.gate import Gate, Origin, Receipt
-from hub.errors import BadRequest, NotAllowed
+from hub.errors import BadRequest, Conflict, NotAllowed
+from hub.model import times
 from hub.model.items import StixItem
 from hub.publish.advisories import ADVISORY, Advisory, Terms, advisory_write
+from hub.publish.advisory_form import Form, form_objects
 from hub.publish.collections import Collection
 from hub.publish.publisher import Publisher
 from hub.store.ports import Batch, DocumentWrite, Store
@@ -34,6 +37,17 @@ class HandingIn:
         self._store = store
         self._gate = gate
         self._publisher = publisher
+
+    def of_form(self, form: Form, by: Organisation) -> list[StixItem]:
+        """Return the objects of a filled form, its report first.
+
+        Raises:
+            Conflict: the same form was handed in already.
+        """
+        items = form_objects(form, by, times.now())
+        if self._publisher.book.find(items[0].place) is not None:
+            raise Conflict(f"this form was handed in already: {items[0].place}")
+        return items
 
     def take(
         self, inbox: Collection, items: Sequence[StixItem], origin: Origin, given: Terms

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hub.access.accounts import Accounts
+from hub.access.principal import Principal
 from hub.access.signin import SignIn
 from hub.admission.gate import Gate
 from hub.errors import NotFound
+from hub.publish.advisories import Advisory
 from hub.publish.collections import Collection, Collections
 from hub.publish.expiry import Expiry
 from hub.publish.handing_in import HandingIn
@@ -71,6 +73,10 @@ class Publication:
             named = principal.reader.analyst
             if not named and principal.organisation != advisory.organisation:
                 raise NotFound(f"there is no advisory {id}; `threathub advisory list` shows all")
+        return self.status_of(advisory, named=named)
+
+    def status_of(self, advisory: Advisory, *, named: bool) -> Status:
+        """Say what became of an advisory; ``named``: to somebody who may know the names of all recipients."""
         copy = self.publisher.published_copy(advisory) if advisory.version else None
         target = self.publisher.target(advisory)
         entitled = self.publisher.entitled(target, copy.audience) if copy is not None else ()
@@ -91,10 +97,18 @@ class Publication:
         advisory = self.publisher.book[id]
         if user is None:
             return "operator"
-        principal = self.signin.principal_of(user)
-        if not (principal.reader.analyst and advisory.organisation == principal.organisation):
-            principal.must_be_able("review")
+        must_decide(self.signin.principal_of(user), advisory)
         return f"user:{user}"
+
+
+def must_decide(who: Principal, advisory: Advisory) -> None:
+    """Check that an account may publish or end an advisory.
+
+    Raises:
+        NotAllowed: it may not.
+    """
+    if not (who.reader.analyst and advisory.organisation == who.organisation):
+        who.must_be_able("review")
 
 
 def publication_of(

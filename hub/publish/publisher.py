@@ -158,8 +158,8 @@ class Publisher:
 
         return self._stepped(id, step)
 
-    def acknowledge(self, id: str, user: str, at: int) -> Advisory:
-        """Note that an account's organisation has read an advisory and understood it; the first time counts.
+    def acknowledge(self, id: str, user: str, at: int) -> bool:
+        """Note that an account's organisation has read an advisory and understood it; return whether it was the first.
 
         Raises:
             NotFound: there is no such published advisory that the account may read.
@@ -170,8 +170,7 @@ class Publisher:
             target = self.target(found[0])
             scope = Scope(principal.reader, frozenset((target.key,)))
             if self._collections.may_read(principal, target) and id in self._store.get(scope, [id]):
-                self._receipts.acknowledge(found[0], principal.organisation, user, at)
-                return found[0]
+                return self._receipts.acknowledge(found[0], principal.organisation, user, at)
         raise NotFound(f"there is no published advisory {id} that {user} may read")
 
     def published_copy(self, advisory: Advisory) -> Change | None:

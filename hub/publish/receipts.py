@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -68,6 +69,7 @@ class Pulls:
         try:
             self._store.commit(Batch(documents=[DocumentWrite(_POLLED, organisation, b"%d" % now)]))
         except HubError as fault:
+            self._polled.pop(organisation, None)  # what leaves is told to those who may have it: none may be missed
             structlog.get_logger().warning("poll not noted", code=fault.code)
 
     def served(self, organisation: str, user: str, joined: bytes) -> None:
@@ -125,6 +127,14 @@ class Recipient:
     late: bool
 
 
+class Own(NamedTuple):
+    """What is noted of one organisation: whether it was entitled, when it pulled and acknowledged (microseconds)."""
+
+    entitled: bool
+    pulled: int | None
+    acknowledged: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Sector:
     """Counts of a sector, or of a kind of organisation for those in none."""
@@ -139,11 +149,11 @@ class Sector:
 class Status:
     """What became of the published version of an advisory.
 
-    ``entitled``, ``pulled`` and ``acknowledged`` count organisations other than the originator that were entitled
-    when it was published; ``late`` those that became so since and have it; ``informed`` those of all who pulled it that
-    were served its end, the revoked version, too. ``half_after`` and ``ninety_after`` are
-    microseconds from publication until 50 % and 90 % of them had it, None while they have not. Recipients come in
-    order of pulling; ``stale`` are those whose pollers are silent.
+    ``entitled``, ``pulled`` and ``acknowledged`` count organisations, other than the originator and the city, that were
+    entitled when this version was published; ``late`` those that became so since and have it; ``informed`` those of all
+    who pulled it that were served its end, the revoked version, too. ``half_after`` and ``ninety_after``: microseconds
+    from publication until 50 % and 90 % of them had it, None while they have not. Recipients come in order of pulling;
+    ``stale`` are those whose pollers are silent.
     """
 
     advisory: Advisory
@@ -173,14 +183,23 @@ class Receipts:
         self._silence = silence
 
     def acknowledge(self, advisory: Advisory, organisation: str, user: str, at: int) -> bool:
-        """Note that an organisation has read and understood; the first time counts. Return whether it was that."""
-        key = f"{advisory.id}|{organisation}"
+        """Note that an organisation has read and understood the published version; return whether it was the first.
+
+        The first time counts, and each version for itself.
+        """
+        key = pull_key(advisory.id, advisory.version, organisation)
         try:
             mark = msgspec.json.encode(Mark(at, user))
             self._store.commit(Batch(documents=[DocumentWrite(_ACKNOWLEDGED, key, mark, expect=0)]))
         except Conflict:
             return False
         return True
+
+    def own(self, advisory: Advisory, organisation: str) -> Own:
+        """Say what is noted of one organisation and the published version of an advisory."""
+        key = pull_key(advisory.id, advisory.version, organisation)
+        pulled, acknowledged = self._mark(_PULL, key), self._mark(_ACKNOWLEDGED, key)
+        return Own(organisation in advisory.entitled, pulled, acknowledged)
 
     def consent(self, organisation: str, given: bool) -> None:
         """Note whether an organisation may be named to the originators of advisories.
@@ -208,9 +227,11 @@ class Receipts:
         served = dict(self._marks(_PULL, f"{advisory.id}|"))
         pulls = {key.removeprefix(prefix): mark for key, mark in served.items() if key.startswith(prefix)}
         ended = {key.rpartition("|")[2] for key in served.keys() - {prefix + one for one in pulls} if key > prefix}
-        acknowledged = {key.rpartition("|")[2]: mark for key, mark in self._marks(_ACKNOWLEDGED, f"{advisory.id}|")}
-        counted = [one for one in advisory.entitled if one != advisory.organisation]
-        late = sorted({*entitled_now, *pulls} - {*counted, advisory.organisation}) if advisory.version else []
+        acknowledged = {key.removeprefix(prefix): mark for key, mark in self._marks(_ACKNOWLEDGED, prefix)}
+        home = self._accounts.home()
+        own = {advisory.organisation, home.name if home is not None else ""}
+        counted = [one for one in advisory.entitled if one not in own]
+        late = sorted({*entitled_now, *pulls} - {*counted, *own}) if advisory.version else []
         recipients = sorted(
             (self._recipient(one, pulls, acknowledged, late=one in late, named=named) for one in (*counted, *late)),
             key=lambda one: (one.pulled is None, one.pulled or 0, one.organisation or ""),
@@ -223,7 +244,7 @@ class Receipts:
             pulled=len(reached),
             acknowledged=sum(one in acknowledged for one in counted),
             late=sum(one in pulls for one in late),
-            informed=sum(one in ended for one in pulls if one != advisory.organisation),
+            informed=sum(one in ended for one in pulls if one not in own),
             half_after=_reach(reached, len(counted), published, 50),
             ninety_after=_reach(reached, len(counted), published, 90),
             sectors=tuple(self._sectors(counted, pulls, acknowledged, named=named)),
@@ -274,6 +295,10 @@ class Receipts:
             yield Sector(
                 sector, len(names), sum(one in pulls for one in names), sum(one in acknowledged for one in names)
             )
+
+    def _mark(self, kind: str, key: str) -> int | None:
+        document = self._store.document(kind, key)
+        return None if document is None else msgspec.json.decode(document.value, type=Mark).at
 
     def _marks(self, kind: str, prefix: str) -> Iterator[tuple[str, Mark]]:
         after = ""

@@ -10,6 +10,7 @@ import pytest
 
 from hub.app import Hub
 from tests.publish.parts import new_hub
+from tests.publish.served import Served, serving
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +31,11 @@ def hub(data: Path) -> Iterator[Hub]:
     hub = new_hub(data)
     yield hub
     hub.close()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, warning_list_cache: Path) -> Iterator[Served]:
+    data = tmp_path_factory.mktemp("served")
+    shutil.copytree(warning_list_cache, data / "cache")
+    with serving(data) as running:
+        yield running

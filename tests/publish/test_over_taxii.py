@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
-import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,68 +13,11 @@ import orjson
 import pytest
 from taxii2client.v21 import Collection, as_pages
 
-from hub.app import Hub
 from hub.model.audience import TLP
-from tests.publish.parts import indicator, new_hub, next_version, report
+from tests.publish.parts import indicator, next_version, report
+from tests.publish.served import Served
 
-SHARED = """
-key = "shared"
-id = "2f6f8a7e-35cf-4c5b-8c4f-93f0f3f5d7b1"
-title = "Shared"
-read = ["everyone"]
-write = ["role:liaison"]
-published = true
-"""
 TAXII = "application/taxii+json;version=2.1"
-
-
-@dataclass
-class Served:
-    """A running server, the same store opened here, and token by user."""
-
-    hub: Hub
-    port: int
-    tokens: dict[str, str]
-
-    def collection(self, user: str, key: str) -> Collection:
-        id = self.hub.collections[key].id
-        address = f"http://127.0.0.1:{self.port}/hub/collections/{id}/"
-        return Collection(address, user=user, password=self.tokens[user])
-
-    def pulled(self, id: str) -> set[str | None]:
-        return {one.organisation for one in self.hub.publication.status(id).recipients if one.pulled}
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, warning_list_cache: Path) -> Iterator[Served]:
-    data = tmp_path_factory.mktemp("served")
-    shutil.copytree(warning_list_cache, data / "cache")
-    (data / "own" / "collections").mkdir(parents=True)
-    (data / "own" / "collections" / "shared.toml").write_text(SHARED)
-    hub = new_hub(data, feeds=data / "own")
-    tokens = {user.name: hub.accounts.add_token(user.name)[1] for user in hub.accounts.users()}
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    environment = {
-        **os.environ,
-        "THREATHUB_TRUSTED_ORGANISATIONS": '["fed"]',
-        "THREATHUB_WORKER": "false",
-        "THREATHUB_FEEDS": str(data / "own"),
-        "THREATHUB_PAGE_SIZE": "10",
-    }
-    command = [sys.executable, "-m", "hub.cli", "serve", "--data", str(data), "--port", str(port)]
-    process = subprocess.Popen(command, env=environment)
-    while True:
-        assert process.poll() is None, "the server did not start"
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.05)
-    yield Served(hub, port, tokens)
-    process.terminate()
-    process.wait(15)
-    hub.close()
 
 
 def hand_in(served: Served, user: str, *objects: dict[str, Any], key: str = "inbox") -> None:
@@ -113,7 +51,7 @@ def test_from_the_inbox_to_the_partner_to_the_receipt(served: Served) -> None:
     served.collection("wes", "federal-advisories").get_object(advisory["id"])
     assert served.pulled(advisory["id"]) == {"bank", "water"}
     status = served.hub.publication.status(advisory["id"], "lea")
-    assert (status.entitled, status.pulled, status.half_after) == (5, 2, None)
+    assert (status.entitled, status.pulled, status.ninety_after) == (4, 2, None)
     polling = {one.organisation for one in served.hub.publication.status(advisory["id"]).recipients if not one.stale}
     assert {"bank", "water"} <= polling
 
@@ -224,7 +162,7 @@ def test_the_command_line_pushes_tells_and_ends(served: Served, tmp_path: Path) 
     found = objects(served.collection("ben", "federal-advisories"), id=kept["id"])
     assert found[kept["id"]]["name"] == "Doors"
     assert objects(served.collection("pat", "federal-advisories"), id=kept["id"]) == {}
-    assert "pulled by 1 of 2" in command("status", kept["id"])
+    assert "pulled by 1 of 1" in command("status", kept["id"])
     assert command("status", kept["id"], "--as", "lea", "--json")["recipients"][0]["organisation"] is None
     with pytest.raises(subprocess.CalledProcessError):
         command("withdraw", kept["id"], "--why", "a false alarm", "--as", "ana")

@@ -1,0 +1,174 @@
+"""The API as one WSGI application: around the views of all resources stand sign-in, limits and errors, once.
+
+Every answer is JSON and is never to be stored. Nobody who is not signed in learns which addresses there are, except
+from ``/api/openapi.json``, which tells everybody the same.
+"""
+
+from __future__ import annotations
+
+import io
+import uuid
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import orjson
+import structlog
+from flask.json.provider import JSONProvider
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
+from werkzeug.exceptions import HTTPException
+
+from hub import __version__
+from hub.access.audit import Audit
+from hub.access.signin import SignIn
+from hub.api import advisories, consent
+from hub.api.asked import PRINCIPAL
+from hub.api.faults import Problem, not_as_described, of_http, problem
+from hub.errors import BadRequest, HubError, InternalError, MethodNotAllowed, TooLarge, WrongMediaType
+from hub.publish.desk import Desk
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+JSON = "application/json"
+PREFIX = "/api"
+DOCUMENT = f"{PREFIX}/openapi.json"
+
+log = structlog.get_logger("hub.api")
+
+_PIECE = 65536
+_Answer = tuple[int, list[tuple[str, str]], bytes]
+
+
+class _Json(JSONProvider):
+    """Reads bodies with a bound on their depth; nothing is written through it."""
+
+    def dumps(self, obj: Any, **_options: Any) -> str:
+        return orjson.dumps(obj).decode()
+
+    def loads(self, s: str | bytes, **_options: Any) -> Any:
+        return orjson.loads(s)
+
+
+def api_application(desk: Desk, signin: SignIn, audit: Audit, title: str, max_body: int) -> WSGIApplication:
+    """Return the application for everything below `PREFIX`.
+
+    Args:
+        desk: where advisories are dealt with. signin: the one of this process, with its limits. audit: the hub's.
+        title: the hub's name. max_body: bytes of a request body at most.
+    """
+    views = api_views(desk, audit, title)
+    document = orjson.dumps(views.api_doc)
+
+    def answered(environ: WSGIEnvironment) -> _Answer:
+        if environ.get("PATH_INFO") == DOCUMENT and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+            return 200, [("Content-Type", JSON)], document
+        who = signin.principal(environ.pop("HTTP_AUTHORIZATION", None), environ.get("REMOTE_ADDR", ""))
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD", "OPTIONS"):
+            body = _body(environ, max_body)
+            signin.limits.posted(who, len(body))
+            environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        environ[PRINCIPAL] = who
+        status, headers, found = _of(views, environ)
+        return (204, headers, b"") if environ["REQUEST_METHOD"] == "OPTIONS" else (status, headers, found)
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            status, headers, body = answered(environ)
+        except Exception as error:  # noqa: BLE001 - the WSGI entry: nothing may fall through
+            status, headers, body = _refused(error)
+            _discard(environ["wsgi.input"], 4 * max_body)
+        headers += [("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
+        if status != HTTPStatus.NO_CONTENT:
+            headers.append(("Content-Length", str(len(body))))
+        start_response(f"{status} {HTTPStatus(status).phrase}", headers)
+        return [b""] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+    return application
+
+
+def api_views(desk: Desk, audit: Audit, title: str) -> OpenAPI:
+    """Return a Flask application with the views of all resources; every error in it is raised out of it."""
+    bearer: dict[str, Any] = {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "an API token of this hub"}}
+    info = Info(title=title, version=__version__, description="Times are UTC with microseconds, RFC 3339.")
+    views = OpenAPI(
+        "hub.api",
+        info=info,
+        security_schemes=bearer,
+        doc_ui=False,
+        validation_error_status=400,
+        validation_error_model=Problem,
+        validation_error_callback=not_as_described,
+        static_folder=None,
+    )
+    views.json = _Json(views)
+    views.config.update(PROPAGATE_EXCEPTIONS=True, TRAP_HTTP_EXCEPTIONS=True)
+    views.url_map.strict_slashes = False
+    views.url_map.merge_slashes = False
+    for resource in (advisories, consent):
+        views.register_api(resource.views(PREFIX, desk, audit))
+    return views
+
+
+def _of(views: OpenAPI, environ: WSGIEnvironment) -> _Answer:
+    started: list[tuple[str, list[tuple[str, str]]]] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> Any:
+        started.append((status, headers))
+
+    pieces = views.wsgi_app(environ, start_response)
+    body = b"".join(pieces)
+    status, headers = started[-1]
+    dull = ("Content-Length", "Content-Type") if environ["REQUEST_METHOD"] == "OPTIONS" else ("Content-Length",)
+    return int(status[:3]), [pair for pair in headers if pair[0] not in dull], body
+
+
+def _refused(error: Exception) -> _Answer:
+    allow: list[tuple[str, str]] = []
+    if isinstance(error, HubError):
+        found = error
+    elif isinstance(error, HTTPException):
+        found = of_http(error)
+        allow = [("Allow", ", ".join(sorted(getattr(error, "valid_methods", None) or ())))]
+    else:
+        found = InternalError("the hub made a mistake; its operator finds it in the log by this error_id")
+    error_id = ""
+    if found.status >= InternalError.status:
+        error_id = str(uuid.uuid4())
+        mistake = error if isinstance(found, InternalError) else None
+        log.error("api request failed", error_id=error_id, code=found.code, why=found.message, exc_info=mistake)
+    status, headers, body = problem(found, error_id)
+    return status, headers + (allow if isinstance(found, MethodNotAllowed) else []), body
+
+
+def _body(environ: WSGIEnvironment, most: int) -> bytes:
+    """Read a body; it is refused as soon as it is too long, not when it ends."""
+    if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != JSON:
+        raise WrongMediaType(f"send {JSON}")
+    if environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() != "identity":
+        raise WrongMediaType("send the body as it is, without Content-Encoding")
+    declared = environ.get("CONTENT_LENGTH") or ""
+    if declared and not declared.isdecimal():
+        raise BadRequest("Content-Length is no number")
+    if declared and int(declared) > most:
+        raise _too_large(most)
+    left = int(declared) if declared else most + 1
+    pieces = []
+    while left > 0 and (piece := environ["wsgi.input"].read(min(left, _PIECE))):
+        pieces.append(piece)
+        left -= len(piece)
+    body = b"".join(pieces)
+    if len(body) > most:
+        raise _too_large(most)
+    return body
+
+
+def _too_large(most: int) -> TooLarge:
+    return TooLarge(f"the body is larger than {most} bytes: send it in parts")
+
+
+def _discard(stream: BinaryIO, most: int) -> None:
+    """Read what is left of a refused body, within reason: clients that are still sending would not see the answer."""
+    while most > 0 and (piece := stream.read(_PIECE)):
+        most -= len(piece)
