@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import wait
@@ -15,6 +16,9 @@ import structlog
 
 _AGAIN = 1.0
 """Seconds until a process that ended by itself is started again."""
+
+_PARENT_CHECK = 1.0
+"""Seconds after which the end of the parent is noticed."""
 
 _GRACE = 8.0
 """Seconds that it gets to end when told to."""
@@ -84,7 +88,9 @@ def when_parent_ends(then: Callable[[], None]) -> None:
         return
 
     def watch() -> None:
-        wait([parent.sentinel])
+        # Its sentinel would not do: a process that was forked later holds the other end of it, too.
+        while os.getppid() == parent.pid:
+            time.sleep(_PARENT_CHECK)
         then()
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
