@@ -94,7 +94,8 @@ def definition_level(obj: Mapping[str, Any]) -> tuple[TLP | None, PAP | None]:
         worded, acted = _worded_level(word.lower(), found)
         return _stricter(tlp, worded), acted if acted is not None else pap
     if extensions or word == "statement":
-        return tlp, pap
+        said, acted = _opencti_level(obj)
+        return _stricter(tlp, said), acted if pap is None else pap
     kind, _, level = str(obj.get("name", "")).partition(":")
     return _worded_level(kind.strip().lower(), level) if word is None else (TLP.UNKNOWN, None)
 
@@ -112,6 +113,15 @@ def _extension_level(extensions: Mapping[str, Any]) -> tuple[TLP | None, PAP | N
         elif definition != ACS_EXTENSION or not _released(found):
             tlp = TLP.UNKNOWN
     return tlp, pap
+
+
+def _opencti_level(obj: Mapping[str, Any]) -> tuple[TLP | None, PAP | None]:
+    """Read what OpenCTI and its connectors write beside a statement that says nothing: any kind of marking."""
+    kind, level = obj.get("x_opencti_definition_type"), obj.get("x_opencti_definition")
+    if kind is None or str(kind).lower() == "statement":
+        return None, None
+    word = str(kind).lower()
+    return _worded_level(word, str(level).lower().removeprefix(f"{word}:"))
 
 
 def _released(acs: Mapping[str, Any]) -> bool:

@@ -25,6 +25,12 @@ def marking(**properties):
     }
 
 
+def opencti(kind, level):
+    """Return a marking as OpenCTI's connectors send those that STIX 2.1 has no name for."""
+    said = {"x_opencti_definition_type": kind, "x_opencti_definition": level}
+    return marking(definition_type="statement", definition={"statement": "custom"}, **said)
+
+
 @pytest.mark.parametrize(
     ("obj", "level"),
     [
@@ -50,6 +56,11 @@ def marking(**properties):
             marking(definition_type="tlp", definition={"tlp": "red"}, extensions={PAP_EXTENSION: {"pap": "green"}}),
             (TLP.RED, PAP.GREEN),
         ),
+        (opencti("TLP", "TLP:AMBER+STRICT"), (TLP.AMBER_STRICT, None)),
+        (opencti("PAP", "PAP:RED"), (None, PAP.RED)),
+        (opencti("Distribution", "nobody"), (TLP.UNKNOWN, None)),
+        (opencti("TLP", None), (TLP.UNKNOWN, None)),
+        (opencti("statement", "(c) X"), (None, None)),
         (marking(name="TLP:AMBER+STRICT"), (TLP.AMBER_STRICT, None)),
         (marking(name="PAP:RED"), (None, PAP.RED)),
         (marking(name="Secret"), (TLP.UNKNOWN, None)),
