@@ -19,11 +19,11 @@ from tests.admission.parts import OTHER, PARTNER, Parts, indicator, item
 WORDS = ("clear", "white", "green", "amber", "amber+strict", "red", "mauve", 7)
 RELEASED = {"control_set": {"classification": "U", "formal_determination": ["PUBREL"]}}
 READERS = [
-    Reader(name, frozenset({"utilities"} if name == "water" else ()), home=name == "city", analyst=analyst)
-    for name, analyst in (
-        ("partner", False), ("other", False), ("water", False), ("bank", False), ("city", False), ("city", True), ("", False)
-    )
-]  # fmt: skip
+    Reader("city", home=True, analyst=True),
+    Reader("city", home=True),
+    Reader("water", frozenset({"utilities"})),
+    *(Reader(name) for name in ("partner", "other", "bank", "")),
+]
 
 
 def definition(number: int, **said: Any) -> dict[str, Any]:
