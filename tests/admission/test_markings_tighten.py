@@ -101,7 +101,7 @@ def test_adding_a_marking_never_widens(
         return  # no traffic light was on it: the source's default counted, and its own word replaces that
     for reader in READERS:
         for purpose in ("read", "block"):
-            assert may(reader, after, purpose).allowed <= may(reader, before, purpose).allowed  # type: ignore[arg-type]
+            assert may(reader, after, purpose).allowed <= may(reader, before, purpose).allowed
 
 
 @pytest.mark.parametrize("id", [*TLP_IDS, *NOBODYS])
