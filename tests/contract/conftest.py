@@ -61,7 +61,13 @@ def store(reopen: Callable[[], Movable]) -> Movable:
     return reopen()
 
 
-ELASTIC_DOES = ("test_store_documents",)
+ELASTIC_DOES = (
+    "test_store_documents",
+    "test_store_commit",
+    "test_store_pages",
+    "test_store_objects",
+    "test_store_ledger",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -28,6 +28,8 @@ VERSION = "8.19.21"
 ARTIFACT = f"org.elasticsearch.distribution.integ-test-zip:elasticsearch:{VERSION}:zip"
 DEMAND = "THREATHUB_DEMAND_ELASTIC"
 """Environment variable: where it is set, tests that need a node fail without one."""
+GIVEN = "THREATHUB_TEST_NODE"
+"""Environment variable: the address of a node that runs already, to be used instead."""
 MISSING = "needs Java 17 or newer and Maven (Debian: openjdk-17-jre-headless, maven) for a real Elasticsearch node"
 
 _NOBODY = 65534
@@ -58,6 +60,8 @@ def address() -> str:
     Raises:
         NoNode: Java or Maven is missing, or the node does not start.
     """
+    if os.environ.get(GIVEN):
+        return os.environ[GIVEN]
     if not shutil.which("java") or not shutil.which("mvn"):
         raise NoNode(MISSING)
     # Workers of pytest-xdist end before the session does; their parent is the session.
@@ -128,7 +132,10 @@ class Node:
     """
 
     def __init__(self, archive: Path, settings: str = "") -> None:
-        self._top = Path(tempfile.mkdtemp(prefix="city-threat-hub-node-"))
+        # In memory where there is room: a test session makes and deletes hundreds of indices.
+        fast = Path("/dev/shm")
+        room = fast.is_dir() and shutil.disk_usage(fast).free > 2 * 2**30
+        self._top = Path(tempfile.mkdtemp(prefix="city-threat-hub-node-", dir=fast if room else None))
         with zipfile.ZipFile(archive) as file:
             file.extractall(self._top)
         self.home = next(self._top.glob("elasticsearch-*"))
@@ -144,7 +151,8 @@ class Node:
         self._environment = {
             "PATH": os.environ["PATH"],
             "ES_JAVA_HOME": str(java),
-            "ES_JAVA_OPTS": "-Xms512m -Xmx512m",
+            # It lives for a minute or two: the quick compiler alone is quicker.
+            "ES_JAVA_OPTS": "-Xms512m -Xmx512m -XX:TieredStopAtLevel=1",
             "ES_TMPDIR": str(self._top / "tmp"),
             "HOME": str(self._top),
         }

@@ -9,13 +9,16 @@ from typing import Any
 from hub.model.observables import index_key
 from hub.store.elastic.cluster import Source
 from hub.store.elastic.places import Places
-from hub.store.ports import Change, Draft, Withdrawal
+from hub.store.ports import Change, Draft
 
 FIELDS = (
-    *("what", "pos", "date", "id", "type", "version", "place", "match"),
-    *("doc.text", "doc.body", "doc.source", "doc.place"),
+    *("what", "pos", "date", "id", "type", "version", "place"),
+    *("doc.text", "doc.body", "doc.source", "doc.place", "doc.matchable"),
 )
 """What of a document makes a `Change`."""
+
+
+_KEPT = (*("pos", "back", "date", "id", "type", "version", "revoked", "created", "valid_until", "confidence"),)
 
 
 def digest(body: bytes) -> str:
@@ -30,21 +33,14 @@ def change_source(draft: Draft, number: int, position: int, date: int) -> Source
         "body": draft.body.decode(),
         "source": draft.source,
         "digest": digest(draft.body),
+        "size": len(draft.body),
+        "matchable": draft.matchable,
     }
-    if draft.matchable:
-        doc["observables"] = sorted(set(draft.observables))
     if draft.original is not None:
         doc["original"] = b64encode(draft.original).decode()
-    source: Source = {
-        "what": "put",
-        "pos": position,
-        "back": -position,
-        "date": date,
+    source = _placed("put", position, date, draft.id, draft.type) | {
         "place": str(number),
-        "id": draft.id,
-        "type": draft.type,
         "version": draft.version,
-        "size": len(draft.body),
         "revoked": int(draft.revoked),
     }
     for name in ("created", "valid_until", "confidence"):
@@ -54,29 +50,31 @@ def change_source(draft: Draft, number: int, position: int, date: int) -> Source
         source["tokens"] = draft.tokens
     if draft.observables:
         source["keys"] = [index_key(key) for key in dict.fromkeys(draft.observables)]
-    if draft.matchable and draft.observables:
-        source["match"] = "yes"
-    elif draft.matchable:
-        source["match"] = "none"
+        if draft.matchable:
+            source["match"] = "yes"
     source["doc"] = doc
     return source
 
 
-def note_source(withdrawal: Withdrawal, last: Source, position: int, date: int) -> Source:
+def removed_source(source: Source) -> Source:
+    """Return what is left of a version that is taken away: its place in the log, without content."""
+    kept = {name: source[name] for name in _KEPT if name in source}
+    doc = {name: source["doc"][name] for name in ("text", "source", "matchable")}
+    return kept | {"what": "removed", "doc": doc | {"place": source["place"], "body": ""}}
+
+
+def note_source(id: str, version: int | None, last: Source, position: int, date: int) -> Source:
     """Return the document that notes a withdrawal; ``last`` is the last version that it took away."""
-    text = "" if withdrawal.version is None else last["doc"]["text"]
-    source: Source = {
-        "what": "withdraw",
-        "pos": position,
-        "back": -position,
-        "date": date,
-        "id": withdrawal.id,
-        "type": last["type"],
-        "doc": {"text": text, "source": last["doc"]["source"], "place": last["place"], "body": ""},
-    }
-    if withdrawal.version is not None:
-        source["version"] = withdrawal.version
+    source = _placed("withdraw", position, date, id, last["type"])
+    if version is not None:
+        source["version"] = version
+    text = "" if version is None else last["doc"]["text"]
+    source["doc"] = {"text": text, "source": last["doc"]["source"], "place": last["place"], "body": ""}
     return source
+
+
+def _placed(what: str, position: int, date: int, id: str, type_: str) -> Source:
+    return {"what": what, "pos": position, "back": -position, "date": date, "id": id, "type": type_}
 
 
 def change_of(source: Source, places: Places) -> Change:
@@ -97,5 +95,5 @@ def change_of(source: Source, places: Places) -> Change:
         body=doc["body"].encode(),
         audience=places.audience(number),
         source=doc["source"],
-        matchable="match" in source,
+        matchable=doc.get("matchable", False),
     )

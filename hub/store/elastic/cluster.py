@@ -5,7 +5,8 @@ Nothing is ever sent twice by itself: whether a request may be repeated is for t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -15,14 +16,15 @@ import orjson
 from elastic_transport import Serializer
 from elasticsearch import Elasticsearch
 
-from hub.errors import HubError, StoreUnavailable
-from hub.store.elastic.faults import answered, mapped
+from hub.errors import HubError
+from hub.store.elastic.faults import TooSlow, answered, mapped
 
 Index = Literal["log", "objects", "ledger"]
 """The hub's indices, by what they hold; each is an alias ``<prefix>-<name>``."""
 Source = dict[str, Any]
 GONE = 404
 CONFLICT = 409
+PINNED_FOR = "10m"
 SERVER_WAIT = "5s"
 """How long Elasticsearch itself waits for a shard before it says that there is none."""
 
@@ -181,9 +183,25 @@ class Cluster:
             answer = self.client.search(
                 index=self.name(index), allow_partial_search_results=False, track_total_hits=False, **body
             )
-        if answer["timed_out"] or answer["_shards"]["failed"]:
-            raise StoreUnavailable("Elasticsearch did not answer the search in time; try again.")
+        if answer["timed_out"]:
+            raise TooSlow("Elasticsearch took too long over a search; try again.")
         return dict(answer.body)
+
+    @contextmanager
+    def pinned(self, index: Index) -> Iterator[str]:
+        """Hold the present state of an index for `search_pinned`."""
+        with mapped():
+            pin = self.client.open_point_in_time(index=self.name(index), keep_alive=PINNED_FOR)["id"]
+        try:
+            yield pin
+        finally:
+            with mapped():
+                self.client.close_point_in_time(id=pin)
+
+    def search_pinned(self, pin: str, body: Mapping[str, Any]) -> Source:
+        """Search a state that is held."""
+        with mapped():
+            return dict(self.client.search(pit={"id": pin, "keep_alive": PINNED_FOR}, **body).body)
 
     def refresh(self, index: Index) -> None:
         """Make what was written visible to searches, on every copy."""

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from hub.store.elastic import controls, counts, indices
+from hub.errors import StoreCorrupt
+from hub.store.elastic import controls, counts, indices, invariants, pages
 from hub.store.elastic.cluster import Address, Cluster
+from hub.store.elastic.frozen import frozen
 from hub.store.elastic.journal import Journal
+from hub.store.elastic.objects import Objects
 from hub.store.elastic.places import Places
 from hub.store.elastic.planning import Planner
 from hub.store.elastic.snapshots import Snapshots
 from hub.store.grouping import GroupCommit, Turn
-from hub.store.ports import Batch, Document, LedgerRow, Outcome
+from hub.store.ports import (
+    Batch,
+    Change,
+    Document,
+    Head,
+    LedgerRow,
+    ManifestPage,
+    ObjectPage,
+    Outcome,
+    PageQuery,
+    Scope,
+    SearchPage,
+    SearchQuery,
+)
 
 
 class ElasticStore:
@@ -37,6 +53,7 @@ class ElasticStore:
             raise
         self._places = Places(self._cluster)
         self._snapshots = Snapshots(self._cluster, self._journal, self._places, patience)
+        self._objects = Objects(self._snapshots)
         self._planner = Planner(self._journal, self._snapshots, self._places)
         self._commits = GroupCommit(self._write, patience)
 
@@ -51,6 +68,51 @@ class ElasticStore:
             turn.error = result if isinstance(result, Exception) else None
             turn.outcomes = [] if isinstance(result, Exception) else result
 
+    def head(self) -> Head:
+        """See `hub.store.ports.Store.head`."""
+        barrier = self._snapshots.search({"must_not": [{"match_all": {}}]}, size=0).barrier
+        return Head(barrier.position, barrier.date)
+
+    def read_log(self, after: int, limit: int, *, types: frozenset[str] = frozenset()) -> list[Change]:
+        """See `hub.store.ports.Store.read_log`."""
+        return self._objects.log(after, limit, types)
+
+    def read_objects(self, scope: Scope, query: PageQuery) -> ObjectPage:
+        """See `hub.store.ports.Store.read_objects`."""
+        return pages.read_objects(self._snapshots, scope, query)
+
+    def read_manifest(self, scope: Scope, query: PageQuery) -> ManifestPage:
+        """See `hub.store.ports.Store.read_manifest`."""
+        return pages.read_manifest(self._snapshots, scope, query)
+
+    def get(self, scope: Scope, ids: Iterable[str]) -> dict[str, Change]:
+        """See `hub.store.ports.Store.get`."""
+        return self._objects.get(scope, ids)
+
+    def history(self, scope: Scope, id: str) -> list[Change]:
+        """See `hub.store.ports.Store.history`."""
+        return self._objects.history(scope, id)
+
+    def original(self, scope: Scope, id: str, version: int) -> bytes | None:
+        """See `hub.store.ports.Store.original`."""
+        return self._objects.original(scope, id, version)
+
+    def search(self, scope: Scope, query: SearchQuery) -> SearchPage:
+        """See `hub.store.ports.Store.search`."""
+        return self._objects.search(scope, query)
+
+    def lookup(self, scope: Scope, observables: Iterable[str], *, limit_each: int = 100) -> dict[str, list[Change]]:
+        """See `hub.store.ports.Store.lookup`."""
+        return self._objects.lookup(scope, observables, limit_each)
+
+    def match_keys(self, after: int, limit: int) -> list[tuple[int, str]]:
+        """See `hub.store.ports.Store.match_keys`."""
+        return self._objects.match_keys(after, limit)
+
+    def tally(self, scope: Scope) -> dict[str, int]:
+        """See `hub.store.ports.Store.tally`."""
+        return pages.tally(self._snapshots, scope)
+
     def ledger(
         self, observables: Iterable[str], *, under: bool = False, since: int = 0, until: int | None = None
     ) -> list[LedgerRow]:
@@ -64,6 +126,14 @@ class ElasticStore:
     def documents(self, kind: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> list[Document]:
         """See `hub.store.ports.Store.documents`."""
         return controls.read_many(self._snapshots, kind, prefix, after, limit)
+
+    def verify(self) -> list[str]:
+        """See `hub.store.ports.Store.verify`."""
+        try:
+            with frozen(self._cluster, self._snapshots) as moment:
+                return invariants.faults(moment)
+        except StoreCorrupt as error:
+            return [error.message]
 
     def close(self) -> None:
         """See `hub.store.ports.Store.close`."""

@@ -22,6 +22,10 @@ class Passing(StoreUnavailable):
     """Trouble that may pass: no answer, or a refusal for the moment; whether a write took effect is open."""
 
 
+class TooSlow(StoreUnavailable):
+    """A search took longer than it may."""
+
+
 def unreachable() -> HubError:
     """Return the error of a cluster that does not answer."""
     return Passing(
@@ -45,6 +49,8 @@ def answered(status: int, kind: str, reason: str) -> HubError:
         )
     if kind in ("index_not_found_exception", "alias_not_found_exception"):
         return StoreCorrupt("An index of the hub is missing in Elasticsearch; restore it from a snapshot.")
+    if ("timeout" in kind and "search" in kind) or "Time exceeded" in reason:
+        return TooSlow("Elasticsearch took too long over a search; try again.")
     if status == 413:
         return TooLarge("One commit is larger than Elasticsearch takes.")
     if status == 429:

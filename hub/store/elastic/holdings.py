@@ -31,10 +31,12 @@ class Holdings:
     Attributes:
         held: documents of the very versions that the drafts are, with digest, position and date.
         versions: the objects that may change, with their versions.
+        last: positions of the last change of objects.
     """
 
     held: dict[str, Source] = field(default_factory=dict)
     versions: dict[str, Versions] = field(default_factory=dict)
+    last: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def read(
@@ -47,17 +49,20 @@ class Holdings:
         """
         drafts = {change_id_of(draft): draft for batch in batches for draft in batch.drafts}
         withdrawn = {one.id for batch in batches for one in batch.withdrawals}
-        if not drafts and not withdrawn:
+        read = {id for batch in batches if batch.basis for id in batch.basis.ids}
+        if not drafts and not withdrawn and not read:
             return cls()
-        return _Reading(journal, snapshots, state, places).holdings(drafts, withdrawn)
+        return _Reading(journal, snapshots, state, places).holdings(drafts, withdrawn, read)
 
     def add(self, id: str, live: Live) -> None:
         """Add a version of an object."""
         self.held[live.key] = live.source
+        self.last[id] = live.source["pos"]
         self.versions.setdefault(id, Versions()).known[live.key] = live
 
-    def remove(self, id: str, removed: Iterable[Live]) -> None:
-        """Take versions of an object away."""
+    def remove(self, id: str, removed: Iterable[Live], position: int) -> None:
+        """Take versions of an object away; the note of it has this position."""
+        self.last[id] = position
         for one in removed:
             self.held.pop(one.key, None)
             del self.versions[id].known[one.key]
@@ -72,17 +77,13 @@ class _Reading:
         self._state = state
         self._places = places
 
-    def holdings(self, drafts: Mapping[str, Draft], withdrawn: set[str]) -> Holdings:
-        ids = list(withdrawn.union(draft.id for draft in drafts.values()))
+    def holdings(self, drafts: Mapping[str, Draft], withdrawn: set[str], read: set[str]) -> Holdings:
+        ids = list(withdrawn.union(read, (draft.id for draft in drafts.values())))
         keys = list(drafts)
-        heads = [head_id(id) for id in ids]
-        found = self._documents([*keys, *heads], (*_HELD, "doc.edges"))
+        found = self._documents([*keys, *map(head_id, ids)], (*_HELD, "doc.edges", "doc.last"))
         held = {key: source for key, source in zip(keys, found, strict=False) if source and source["what"] == "put"}
-        edges = {
-            id: frozenset(head["doc"]["edges"])
-            for id, head in zip(ids, found[len(keys) :], strict=True)
-            if head is not None
-        }
+        heads = {id: head["doc"] for id, head in zip(ids, found[len(keys) :], strict=True) if head is not None}
+        edges = {id: frozenset(head["edges"]) for id, head in heads.items()}
         grown = {draft.id for key, draft in drafts.items() if key not in held and edges.get(draft.id)}
         whole = {id for id in withdrawn if edges.get(id)}
         versions = self._outermost({id: edges[id] for id in grown - whole})
@@ -92,9 +93,7 @@ class _Reading:
             if known is not None and key not in held and known.lacks_others(self._number(place), place):
                 whole.add(draft.id)
         versions |= self._whole(whole)
-        for id, known in versions.items():
-            known.edges = edges[id]
-        return Holdings(held, versions)
+        return Holdings(held, versions, {id: head["last"] for id, head in heads.items()})
 
     def _number(self, place: Place) -> int:
         places = self._places.first(self._state.places)

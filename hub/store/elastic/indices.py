@@ -31,7 +31,7 @@ _ORDER = {"type": "long"}
 MAPPINGS: dict[Index, dict[str, Any]] = {
     "log": {"uid": _UNINDEXED, "confirmed": _UNINDEXED, "entry": _UNINDEXED},
     "objects": {
-        # What a document is: put, withdraw, head, document, places, barrier, intent, gone.
+        # What a document is: put, removed, withdraw, head, document, places, barrier, intent, gone.
         "what": _TERM,
         # Positions, and the same from behind, so that the barrier comes first whichever way is asked for.
         "pos": _ORDER,
@@ -54,9 +54,8 @@ MAPPINGS: dict[Index, dict[str, Any]] = {
         "valid_until": _NUMBER,
         "confidence": _NUMBER,
         "revoked": _NUMBER,
-        "size": {"type": "long", "index": False},
         # Control documents.
-        "kind": _TERM,
+        "kind": _SORTED,
         "key": _SORTED,
         "expires": _NUMBER,
         # All that is only given back.

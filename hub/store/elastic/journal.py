@@ -186,8 +186,8 @@ class Journal:
             refused = self._cluster.write("objects", number, [(INTENT, intent(number)), *part])
             if refused:
                 self._write_barest(number, [(id, entry.objects[id]) for id in refused])
-        barrier = (BARRIER, orjson.dumps(entry.barrier.source()))
-        self._cluster.write("objects", number, [barrier], refresh=True)
+        marks = [(INTENT, intent(number)), (BARRIER, orjson.dumps(entry.barrier.source()))]
+        self._cluster.write("objects", number, marks, refresh=True)
 
     def _write_barest(self, number: int, documents: Iterable[tuple[str, bytes]]) -> None:
         """Write documents that the mapping refuses without what they are found by: one object must not stop the log."""

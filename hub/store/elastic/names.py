@@ -31,6 +31,11 @@ def note_id(position: int) -> str:
     return f"w{position}"
 
 
+def removed_id(position: int) -> str:
+    """Return the id of what is left of a version that was taken away."""
+    return f"x{position}"
+
+
 def document_id(kind: str, key: str) -> str:
     """Return the id of a control document."""
     return f"d{_digest(kind, key)}"

@@ -131,4 +131,4 @@ class Places:
 
 def places_source(places: Sequence[Place]) -> bytes:
     """Return the document that holds the places."""
-    return orjson.dumps({"what": "places", "doc": {"places": places}})
+    return orjson.dumps({"what": "places", "doc": {"places": [list(place) for place in places]}})

@@ -7,16 +7,16 @@ from typing import NamedTuple
 
 import orjson
 
-from hub.errors import HubError
+from hub.errors import HubError, Overtaken
 from hub.model import times
 from hub.store.elastic import counts
-from hub.store.elastic.changes import change_source, digest, note_source
+from hub.store.elastic.changes import change_source, digest, note_source, removed_source
 from hub.store.elastic.cluster import Source
 from hub.store.elastic.controls import GONE, Controls
 from hub.store.elastic.entries import Barrier, Entry
 from hub.store.elastic.holdings import Holdings, change_id_of
 from hub.store.elastic.journal import Journal
-from hub.store.elastic.names import PLACES, document_id, head_id, note_id
+from hub.store.elastic.names import PLACES, document_id, head_id, note_id, removed_id
 from hub.store.elastic.places import Place, Places, places_source
 from hub.store.elastic.snapshots import Snapshots
 from hub.store.elastic.versions import Live, head_source
@@ -95,8 +95,11 @@ class _Making:
         """Add one batch, or nothing of it.
 
         Raises:
-            Conflict: a document's ``expect`` does not hold.
+            Conflict: a document's ``expect`` does not hold. Overtaken: the ``basis`` does not.
         """
+        basis = batch.basis
+        if basis is not None and any(self._holdings.last.get(id, 0) > basis.position for id in basis.ids):
+            raise Overtaken("Somebody else changed one of these objects first; try again.")
         self._controls.write(batch.documents)
         outcomes = [self._append(draft) for draft in batch.drafts]
         for withdrawal in batch.withdrawals:
@@ -136,21 +139,23 @@ class _Making:
         removed = versions.in_collection(withdrawal.collection, withdrawal.version) if versions else []
         if not removed:
             return
-        self._holdings.remove(withdrawal.id, removed)
         for one in removed:
             self._documents[one.key] = GONE
+            self._documents[removed_id(one.source["pos"])] = removed_source(one.source)
         position, date = self._next()
-        self._documents[note_id(position)] = note_source(withdrawal, removed[-1].source, position, date)
+        self._holdings.remove(withdrawal.id, removed, position)
+        note = note_source(withdrawal.id, withdrawal.version, removed[-1].source, position, date)
+        self._documents[note_id(position)] = note
 
     def entry(self) -> Entry | None:
         """Return the entry with all that was added, or None if that is nothing."""
         documents = self._documents | self._controls.changed
         for id, versions in self._holdings.versions.items():
-            for one in versions.settle():
-                documents[one.key] = one.source
-            edges = versions.outermost()
-            if edges != versions.edges:
-                documents[head_id(id)] = head_source(edges)
+            last = self._holdings.last[id]
+            if last > self._state.position:
+                for one in versions.settle():
+                    documents[one.key] = one.source
+                documents[head_id(id)] = head_source(id, versions.outermost(), last)
         if not documents and not self._rows.changed and self._controls.writes == self._state.writes:
             return None
         written = {id: orjson.dumps(source) for id, source in documents.items()}

@@ -23,7 +23,14 @@ from hub.store.ports import Scope
 
 FORWARD: tuple[Query, ...] = ({"pos": "asc"},)
 BACKWARD: tuple[Query, ...] = ({"back": "asc"},)
-_MARKS: Query = {"terms": {"what": ["barrier", "intent"]}}
+_STATE = ("doc.barrier", "doc.number")
+MARKS: Query = {"terms": {"what": ["barrier", "intent"]}}
+
+
+def whole_state(hits: Sequence[Mapping[str, Any]]) -> Barrier | None:
+    """Return the state of a snapshot from its intent and barrier, or None if part of an entry may be missing."""
+    intent, barrier = hits[0]["_source"], Barrier.of(hits[1]["_source"])
+    return barrier if barrier.number == intent["doc"]["number"] else None
 
 
 class Answer(NamedTuple):
@@ -40,12 +47,16 @@ class Snapshots:
     Args:
         cluster: where it is. journal: for what a killed writer left half done. places: the interned places.
         patience: seconds to wait for a whole snapshot.
+
+    Attributes:
+        places: the interned places. latest: the latest barrier that was seen.
     """
 
     def __init__(self, cluster: Cluster, journal: Journal, places: Places, patience: float) -> None:
         self._cluster = cluster
         self._journal = journal
-        self._places = places
+        self.places = places
+        self.latest = journal.state()
         self._patience = patience
         # One copy of the shard answers one process as long as it can: what it showed once, it shows again.
         self._preference = uuid.uuid4().hex
@@ -53,11 +64,11 @@ class Snapshots:
     def seen_by(self, scope: Scope, ask: Callable[[Sight], Mapping[str, Any]]) -> Answer:
         """Search on behalf of a scope; ``ask`` makes the arguments of `search` from what the scope may see."""
         while True:
-            sight = self._places.sight(scope)
+            sight = self.places.sight(scope)
             answer = self.search(**ask(sight))
             if answer.barrier.places <= sight.known:
                 return answer
-            self._places.learn(answer.barrier.places)
+            self.places.learn(answer.barrier.places)
 
     def search(
         self,
@@ -65,9 +76,8 @@ class Snapshots:
         *,
         size: int,
         sort: Sequence[Query] = FORWARD,
-        fields: Sequence[str] | bool = True,
+        fields: Sequence[str] | None = None,
         aggregations: Query | None = None,
-        docvalues: Sequence[str] = (),
         at_least: int = 0,
         timeout: str | None = None,
     ) -> Answer:
@@ -76,37 +86,34 @@ class Snapshots:
         Args:
             query: what a ``bool`` query says. size: hits at most. sort: an order in which barrier and intent, that
                 have only ``pos`` and ``back``, come first.
-            fields: what of the documents to return. docvalues: fields to return beside them.
-            aggregations: what to count. at_least: the entry that must be seen.
+            fields: what of the documents to return, None is all. aggregations: what to count.
+            at_least: the entry that must be seen.
             timeout: how long the search itself may take.
 
         Raises:
             StoreUnavailable: there is no whole snapshot to be had.
         """
         body: dict[str, Any] = {
-            "query": {"bool": {"should": [_MARKS, {"bool": query}]}},
+            "query": {"bool": {"should": [MARKS, {"bool": query}]}},
             "size": size + 2,
             "sort": list(sort),
-            "source": True if not docvalues else fields,
+            "source": True if fields is None else [*_STATE, *fields],
             "preference": self._preference,
         }
-        body["source"] = fields if isinstance(fields, bool) else ["doc.barrier", "doc.number", *fields]
         if aggregations:
             body["aggregations"] = aggregations
-        if docvalues:
-            body["docvalue_fields"] = list(docvalues)
         if timeout:
             body["timeout"] = timeout
         deadline = time.monotonic() + self._patience
         while True:
             try:
                 found = self._cluster.search("objects", body)
-                intent, barrier, *hits = found["hits"]["hits"]
-                number = intent["_source"]["doc"]["number"]
-                state = Barrier.of(barrier["_source"])
-                if state.number == number and number >= at_least:
-                    return Answer(state, hits, found.get("aggregations", {}))
-                self._mend(max(number, at_least))
+                hits = found["hits"]["hits"]
+                state = whole_state(hits)
+                if state is not None and state.number >= at_least:
+                    self.latest = max(self.latest, state)
+                    return Answer(state, hits[2:], found.get("aggregations", {}))
+                self._mend(max(hits[0]["_source"]["doc"]["number"], at_least))
             except Passing:
                 if time.monotonic() > deadline:
                     raise

@@ -62,7 +62,6 @@ class Versions:
 
     known: dict[str, Live] = field(default_factory=dict)
     complete: bool = True
-    edges: frozenset[str] = frozenset()
 
     def lacks_others(self, number: int, place: Place) -> bool:
         """Say whether a version in this place would change others than the outermost."""
@@ -125,6 +124,6 @@ def _marks(one: Live, extents: dict[int, Extent]) -> dict[str, list[str]]:
     return marks
 
 
-def head_source(edges: Iterable[str]) -> Source:
-    """Return the head document of an object."""
-    return {"what": "head", "doc": {"edges": sorted(edges)}}
+def head_source(id: str, edges: Iterable[str], last: int) -> Source:
+    """Return the head document of an object; ``last`` is the position of its last change."""
+    return {"what": "head", "id": id, "doc": {"edges": sorted(edges), "last": last}}

@@ -1,0 +1,67 @@
+"""One moment of the store, held for as long as it takes to read it whole: for checking, copying and moving it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from hub.store.elastic.cluster import Cluster, Index, Source
+from hub.store.elastic.entries import Barrier
+from hub.store.elastic.places import Places, Query
+from hub.store.elastic.snapshots import MARKS, Snapshots, whole_state
+
+_AT_ONCE = 1000
+ALL: Query = {"match_all": {}}
+
+
+class Frozen:
+    """A moment of both indices with data.
+
+    Attributes:
+        barrier: the state that the objects are in. places: the interned places, all that are needed.
+    """
+
+    def __init__(self, cluster: Cluster, pins: dict[Index, str], barrier: Barrier, places: Places) -> None:
+        self._cluster = cluster
+        self._pins = pins
+        self.barrier = barrier
+        self.places = places
+
+    def scan(
+        self, index: Index, query: Query, order: Sequence[str], after: Sequence[Any] | None = None
+    ) -> Iterator[tuple[str, Source]]:
+        """Yield ids and documents in the order of fields that all of them have."""
+        body: dict[str, Any] = {"query": query, "size": _AT_ONCE, "sort": [{name: "asc"} for name in order]}
+        while True:
+            if after is not None:
+                body["search_after"] = list(after)
+            hits = self._cluster.search_pinned(self._pins[index], body)["hits"]["hits"]
+            yield from ((hit["_id"], hit["_source"]) for hit in hits)
+            if len(hits) < _AT_ONCE:
+                return
+            after = hits[-1]["sort"][: len(order)]
+
+    def count(self, index: Index, query: Query) -> int:
+        """Count documents."""
+        body = {"query": query, "size": 0, "track_total_hits": True}
+        number: int = self._cluster.search_pinned(self._pins[index], body)["hits"]["total"]["value"]
+        return number
+
+
+@contextmanager
+def frozen(cluster: Cluster, snapshots: Snapshots) -> Iterator[Frozen]:
+    """Hold the present moment."""
+    while True:
+        with ExitStack() as stack:
+            pins: dict[Index, str] = {
+                index: stack.enter_context(cluster.pinned(index)) for index in ("ledger", "objects")
+            }
+            body = {"query": MARKS, "size": 2, "sort": [{"pos": "asc"}]}
+            state = whole_state(cluster.search_pinned(pins["objects"], body)["hits"]["hits"])
+            if state is not None:
+                snapshots.places.learn(state.places)
+                yield Frozen(cluster, pins, state, snapshots.places)
+                return
+        # Asking for nothing waits for a whole snapshot and helps to make one.
+        snapshots.search({"must_not": [ALL]}, size=0)

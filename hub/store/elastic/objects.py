@@ -1,0 +1,164 @@
+"""Reading changes: the log, objects by id, by observable and by search."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from hub.errors import BadQuery
+from hub.model.observables import index_key, key_of
+from hub.store.elastic.changes import FIELDS, change_of
+from hub.store.elastic.cluster import Source
+from hub.store.elastic.faults import TooSlow
+from hub.store.elastic.indices import PAGE
+from hub.store.elastic.places import Query, Sight
+from hub.store.elastic.snapshots import BACKWARD, Snapshots
+from hub.store.elastic.tree import compiled
+from hub.store.ports import HUB, Change, Scope, SearchPage, SearchQuery
+
+SEARCH_TIME = "5s"
+"""How long one search may take."""
+_AT_ONCE = 5000
+_KEYS_AT_ONCE = 1000
+
+
+class Objects:
+    """Reads of changes.
+
+    Args:
+        snapshots: to search in.
+    """
+
+    def __init__(self, snapshots: Snapshots) -> None:
+        self._snapshots = snapshots
+
+    def _changes(self, hits: Iterable[dict[str, Any]]) -> list[Change]:
+        return [change_of(hit["_source"], self._snapshots.places) for hit in hits]
+
+    def _all(self, scope: Scope, conditions: Sequence[Query], fields: Sequence[str]) -> Iterator[Source]:
+        """Yield all live visible versions that meet conditions, in order of position."""
+        after = 0
+        while True:
+
+            def ask(sight: Sight, behind: int = after) -> dict[str, Any]:
+                only = [{"terms": {"place": sight.of()}}, {"range": {"pos": {"gt": behind}}}, *conditions]
+                return {"query": {"filter": only}, "size": _AT_ONCE, "fields": fields}
+
+            hits = self._snapshots.seen_by(scope, ask).hits
+            yield from (hit["_source"] for hit in hits)
+            if len(hits) < _AT_ONCE:
+                return
+            after = hits[-1]["_source"]["pos"]
+
+    def log(self, after: int, limit: int, types: frozenset[str]) -> list[Change]:
+        """Read the log in order; removed versions are passed over, their removal is not."""
+        found: list[Change] = []
+        while len(found) < limit:
+            size = min(limit - len(found), _AT_ONCE)
+            only: list[Query] = [{"terms": {"what": ["put", "withdraw"]}}, {"range": {"pos": {"gt": after}}}]
+            if types:
+                only.append({"terms": {"type": sorted(types)}})
+            query = {"filter": only}
+            hits = self._snapshots.seen_by(HUB, lambda _: {"query": query, "size": size, "fields": FIELDS}).hits  # noqa: B023
+            found += self._changes(hits)
+            if len(hits) < size:
+                break
+            after = found[-1].position
+        return found
+
+    def get(self, scope: Scope, ids: Iterable[str]) -> dict[str, Change]:
+        """Read the latest visible version of each id."""
+        wanted = list(dict.fromkeys(ids))
+        found: dict[str, Change] = {}
+        for at in range(0, len(wanted), _AT_ONCE):
+            some = {"terms": {"id": wanted[at : at + _AT_ONCE]}}
+            answer = self._snapshots.seen_by(scope, lambda sight: _newest(sight, some, _AT_ONCE))  # noqa: B023
+            found |= {change.id: change for change in self._changes(answer.hits)}
+        return found
+
+    def history(self, scope: Scope, id: str) -> list[Change]:
+        """Read every visible version of an object."""
+        sources = self._all(scope, [{"term": {"id": id}}], FIELDS)
+        return [change_of(source, self._snapshots.places) for source in sources]
+
+    def original(self, scope: Scope, id: str, version: int) -> bytes | None:
+        """Read what an upgraded version was made from."""
+        conditions: list[Query] = [{"term": {"id": id}}, {"term": {"version": version}}]
+        found = None
+        for source in self._all(scope, conditions, ("pos", "doc.original")):
+            found = source.get("doc", {}).get("original") or found
+        return None if found is None else b64decode(found)
+
+    def lookup(self, scope: Scope, observables: Iterable[str], limit_each: int) -> dict[str, list[Change]]:
+        """Find the latest visible versions that carry each observable, newest first."""
+        keys = {index_key(key): key for key in observables}
+        wanted = list(keys)
+        found: dict[str, list[Change]] = {}
+        for at in range(0, len(wanted), _KEYS_AT_ONCE):
+            self._look_up(scope, wanted[at : at + _KEYS_AT_ONCE], limit_each, found)
+        return {keys[index]: found[index] for index in wanted if found.get(index)}
+
+    def _look_up(self, scope: Scope, wanted: Sequence[str], limit: int, found: dict[str, list[Change]]) -> None:
+        """Look keys up together; if they find too much for that, in halves."""
+        size = min(limit, PAGE - 2) if len(wanted) == 1 else _AT_ONCE
+        fields = (*FIELDS, "keys")
+        some = {"terms": {"keys": list(wanted)}}
+        hits = self._snapshots.seen_by(scope, lambda sight: _newest(sight, some, size, fields)).hits
+        if len(hits) == size and len(wanted) > 1:
+            half = len(wanted) // 2
+            self._look_up(scope, wanted[:half], limit, found)
+            self._look_up(scope, wanted[half:], limit, found)
+            return
+        asked = set(wanted)
+        for hit, change in zip(hits, self._changes(hits), strict=True):
+            for key in asked.intersection(hit["_source"]["keys"]):
+                carriers = found.setdefault(key, [])
+                if len(carriers) < limit:
+                    carriers.append(change)
+
+    def search(self, scope: Scope, query: SearchQuery) -> SearchPage:
+        """Find objects, newest first.
+
+        Raises:
+            BadQuery: it takes too long.
+        """
+        wanted = compiled(query.tree)
+        before = [] if query.before is None else [{"range": {"back": {"gt": -query.before}}}]
+
+        def ask(sight: Sight) -> dict[str, Any]:
+            asked = _newest(sight, wanted, min(query.limit + 1, PAGE - 2))
+            asked["query"]["filter"] += before
+            return asked | {"timeout": SEARCH_TIME}
+
+        try:
+            hits = self._snapshots.seen_by(scope, ask).hits
+        except TooSlow as error:
+            raise BadQuery("The search costs too much; name a field and more of the value.") from error
+        changes = tuple(self._changes(hits[: query.limit]))
+        return SearchPage(changes, changes[-1].position if len(hits) > query.limit else None)
+
+    def match_keys(self, after: int, limit: int) -> list[tuple[int, str]]:
+        """Read matchable keys in order of position, never splitting a position."""
+        found: list[tuple[int, str]] = []
+        while len(found) < limit:
+            size = min(limit - len(found), _AT_ONCE)
+            query = {
+                "filter": [{"term": {"match": "yes"}}, {"term": {"what": "put"}}, {"range": {"pos": {"gt": after}}}]
+            }
+            hits = self._snapshots.search(query, size=size, fields=("pos", "keys")).hits
+            for hit in hits:
+                if len(found) >= limit:
+                    break
+                after = hit["_source"]["pos"]
+                found += [(after, key) for key in sorted(key_of(index) for index in hit["_source"]["keys"])]
+            if len(hits) < size:
+                break
+        return found
+
+
+def _newest(sight: Sight, condition: Query, size: int, fields: Sequence[str] = FIELDS) -> dict[str, Any]:
+    """Return a search for the latest visible versions of objects, newest first."""
+    query = sight.newest()
+    query["filter"].append(condition)
+    return {"query": query, "size": size, "sort": BACKWARD, "fields": fields}
