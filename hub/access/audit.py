@@ -63,22 +63,33 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which entries to list; what is empty does not matter. ``action`` and ``target`` are beginnings."""
+    """Which entries to list; what is empty or 0 does not matter.
+
+    Attributes:
+        who, where, result: exactly. action, target: beginnings. about: anywhere in target or details, in any case.
+        since, until: from and before this moment, microseconds UTC.
+    """
 
     who: str = ""
+    where: str = ""
     action: str = ""
     target: str = ""
     result: str = ""
+    about: str = ""
     since: int = 0
+    until: int = 0
 
     def fits(self, entry: Entry) -> bool:
         """Say whether an entry is wanted."""
         return (
             self.who in ("", entry.who)
+            and self.where in ("", entry.where)
             and entry.action.startswith(self.action)
             and entry.target.startswith(self.target)
             and self.result in ("", entry.result)
+            and self.about.lower() in "\n".join((entry.target, *entry.details.values())).lower()
             and entry.at >= self.since
+            and (not self.until or entry.at < self.until)
         )
 
 

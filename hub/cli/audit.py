@@ -25,6 +25,9 @@ from hub.store.sqlite.engine import SqliteStore
 commands = typer.Typer(help="Who did what, from where, with what result.", no_args_is_help=True)
 
 AUDITED = {
+    "init": ("admin",),
+    "ingest": ("paths", "feed", "connector", "sensor", "collection"),
+    "restore": ("file",),
     "feed on": ("name",),
     "feed off": ("name",),
     "feed run": ("name",),
@@ -52,18 +55,18 @@ def list_entries(
     action: Annotated[str, typer.Option(help="Only actions that begin so, such as token.")] = "",
     target: Annotated[str, typer.Option(help="Only targets that begin so.")] = "",
     result: Annotated[str, typer.Option(help="Only this result: done, or the code of an error.")] = "",
+    where: Annotated[str, typer.Option("--from", help="Only from this network address; local is this machine.")] = "",
     since: Annotated[str, typer.Option(help="Only from this time on, such as 2026-01-31T12:00:00Z.")] = "",
+    until: Annotated[str, typer.Option(help="Only before this time.")] = "",
+    about: Annotated[str, typer.Option(help="Only entries that have this text in target or details.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="Entries at most.")] = 100,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List what was done, the newest first."""
-    try:
-        begin = times.parse_timestamp(since) if since else 0
-    except ValueError as error:
-        raise BadRequest(f"--since: {error}") from None
+    wanted = Wanted(who, where, action, target, result, about, _time("since", since), _time("until", until))
     with opened(data) as hub:
-        found = hub.audit.newest(Wanted(who, action, target, result, begin))
+        found = hub.audit.newest(wanted)
         entries = [entry for entry, _ in zip(found, range(limit), strict=False)]
     if as_json:
         print_json([_document(entry) for entry in entries])
@@ -85,6 +88,13 @@ def list_entries(
         ),
         empty="The audit log has no such entry.",
     )
+
+
+def _time(option: str, text: str) -> int:
+    try:
+        return times.parse_timestamp(text) if text else 0
+    except ValueError as error:
+        raise BadRequest(f"--{option}: {error}") from None
 
 
 @commands.command()

@@ -167,9 +167,9 @@ class HubBackend(Backend):  # type: ignore[misc]
         results: list[Result] = []
         for start in range(0, len(items), _PORTION):
             results += self._gate.admit(items[start : start + _PORTION], origin).results
-        status = self._statuses.add(principal.user, api_root, collection.key, begun, results)
+        status, kept = self._statuses.made(principal.user, api_root, collection.key, begun, results)
         counts = {name: status[name] for name in ("total_count", "success_count", "failure_count")}
-        self._tell("objects.post", collection.key, {"status": status["id"], **counts})
+        self._tell("objects.post", collection.key, {"status": status["id"], **counts}, Batch(documents=[kept]))
         self._publish(collection, results)
         return status
 

@@ -11,7 +11,7 @@ import orjson
 from hub.access.principal import Principal
 from hub.admission.gate import Result
 from hub.model import times
-from hub.store.ports import UNVERSIONED, Batch, DocumentWrite, Store
+from hub.store.ports import UNVERSIONED, DocumentWrite, Store
 
 KEPT = 7 * times.DAY
 """How long a status can be fetched; the standard wants 24 hours after completion."""
@@ -26,8 +26,10 @@ class Statuses:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def add(self, user: str, api_root: str, collection: str, begun: int, results: Sequence[Result]) -> dict[str, Any]:
-        """Make and keep the status of a POST into a collection that began at ``begun`` (microseconds)."""
+    def made(
+        self, user: str, api_root: str, collection: str, begun: int, results: Sequence[Result]
+    ) -> tuple[dict[str, Any], DocumentWrite]:
+        """Return the status of a POST into a collection that began at ``begun`` (microseconds), and what keeps it."""
         failures = [_failure(number, result) for number, result in enumerate(results) if _failed(result)]
         successes = [{"id": one.id, "version": one.version_text} for one in results if not _failed(one)]
         status: dict[str, Any] = {
@@ -43,9 +45,7 @@ class Statuses:
             {name: details for name, details in (("successes", successes), ("failures", failures)) if details}
         )
         kept = orjson.dumps({"user": user, "api_root": api_root, "collection": collection, "status": status})
-        write = DocumentWrite("status", status["id"], kept, expect=0, expires=begun + KEPT)
-        self._store.commit(Batch(documents=[write]))
-        return status
+        return status, DocumentWrite("status", status["id"], kept, expect=0, expires=begun + KEPT)
 
     def get(self, principal: Principal, api_root: str, status_id: str) -> dict[str, Any] | None:
         """Return a status, or None when there is none of that id for this account under this API root.

@@ -79,7 +79,13 @@ def test_the_newest_come_first_and_filters_hold(audit: Audit) -> None:
     wanted = Wanted(who="leo", action="objects", target="t-1", since=found[-1].at)
     expected = [one for one in found if one.who == "leo" and one.action == "objects.post" and one.target[:3] == "t-1"]
     assert list(audit.newest(wanted)) == expected
-    assert audit.verify().number == 2300
+    wanted = Wanted(since=found[-10].at, until=found[-20].at)
+    assert [one.number for one in audit.newest(wanted)] == list(range(19, 9, -1))
+    audit.record("objects.delete", "inbox", where="192.0.2.7", details={"id": "indicator--AB"})
+    (last,) = audit.newest(Wanted(about="INDICATOR--ab"))
+    assert list(audit.newest(Wanted(where="192.0.2.7"))) == [last]
+    assert last.number == 2301
+    assert audit.verify().number == 2301
 
 
 def test_strangers_cannot_fill_or_break_an_entry(audit: Audit) -> None:

@@ -74,6 +74,27 @@ def test_commands_leave_entries_with_their_results(data: Path, tmp_path: Path) -
     assert password not in json.dumps(entries(data, "--limit", "1000"))
     assert entries(data, "--since", "2999-01-01T00:00:00Z") == []
     assert "feed.on" in run(data, "audit", "list", "--target", "ipsum")
+    assert entries(data, "--until", "2000-01-01T00:00:00Z") == []
+    assert entries(data, "--from", "192.0.2.1") == []
+    assert [one["action"] for one in entries(data, "--about", "ALICE")] == ["export", "user.add"]
+    with pytest.raises(HubError):
+        run(data, "audit", "list", "--until", "yesterday")
+
+
+def test_the_first_and_the_last_day_of_a_hub_are_told(data: Path, tmp_path: Path) -> None:
+    assert [one["target"] for one in entries(data, "--action", "init")] == ["admin"]
+    with pytest.raises(HubError):
+        run(data, "init")
+    log = tmp_path / "one.txt"
+    log.write_text("evil.example\n")
+    run(data, "ingest", str(log))
+    told = [(one["action"], one["result"]) for one in entries(data, "--limit", "2")]
+    assert told == [("ingest", "done"), ("init", "conflict")]
+    run(data, "backup", str(tmp_path / "copy.db"))
+    run(tmp_path / "again", "restore", str(tmp_path / "copy.db"))
+    (last,) = entries(tmp_path / "again", "--limit", "1")
+    assert (last["action"], last["target"]) == ("restore", str(tmp_path / "copy.db"))
+    run(tmp_path / "again", "audit", "verify")
 
 
 def test_every_audited_command_is_there_and_has_the_parameters() -> None:
