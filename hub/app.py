@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -17,6 +19,8 @@ from connectors.sensors import formats
 from connectors.sensors.declaration import Sensor, sensors
 from hub.access.accounts import Accounts
 from hub.access.audit import Audit, person
+from hub.access.callers import Callers
+from hub.access.certificates import Certificates
 from hub.access.client_address import Proxies
 from hub.access.guesses import Guesses
 from hub.access.limits import MEGABYTE, Limits, Rates
@@ -33,6 +37,7 @@ from hub.errors import BadSettings, HubError, NoSuchFile, NotFound
 from hub.feeding import FeedRecords, ImportOnce, feed_origin, report, report_bug
 from hub.model import times
 from hub.model.ids import derived_id
+from hub.ops.door import DoorPlan, check_authorities
 from hub.ops.logs import configure_logs
 from hub.ops.probes import Probes
 from hub.ops.processes import end_with_parent, stop_on_signals
@@ -44,7 +49,7 @@ from hub.publish.desk import Desk
 from hub.publish.explanation import Explainer
 from hub.publish.publication import Publication, publication_of
 from hub.publish.sharing import uses_of
-from hub.settings import Settings, export_settings, load_settings
+from hub.settings import DOOR, Settings, export_settings, load_settings
 from hub.store.opening import open_store
 from hub.store.ports import Store
 
@@ -179,6 +184,11 @@ class Hub:
         """What explains who sees what."""
         return Explainer(self.store, self.collections, self.settings.organisation)
 
+    @property
+    def certificates(self) -> Certificates:
+        """The client certificates that sign in here."""
+        return Certificates(self.store, self.audit)
+
     def guesses(self) -> Guesses:
         """Return the counts of wrong passwords that this hub's server processes share; `Guesses.close` it."""
         return Guesses(self.settings.data)
@@ -234,7 +244,7 @@ class Hub:
             public_url=settings.public_url,
         )
         probes = Probes(self.store, settings.title, self.feed_failures)
-        signin = SignIn(self.accounts, self.audit, self.guesses(), self._limits())
+        signin = SignIn(self.accounts, self.audit, self.guesses(), self._limits(), self.certificates)
         desk = Desk(self.publication, self.accounts)
         api = api_application(desk, signin, self.audit, settings.title, settings.max_body)
 
@@ -367,7 +377,7 @@ def check_declarations(settings: Settings) -> dict[str, int]:
 
 def _own(settings: Settings) -> dict[str, object]:
     """Return the settings that are not the defaults, without secrets, for the audit log."""
-    return settings.model_dump(mode="json", exclude_defaults=True, exclude={"feed_secrets"})
+    return settings.model_dump(mode="json", exclude_defaults=True, exclude={"feed_secrets", "proxy_secret"})
 
 
 def _folders(kind: str, part: str, own: Path | None) -> list[Path]:
@@ -398,7 +408,9 @@ def web_application() -> WSGIApplication:
     end_with_parent()
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
-    return with_request_ids(open_hub(settings).application(), Proxies(settings.proxies))
+    secret = settings.proxy_secret.get_secret_value() if settings.proxy_secret else ""
+    callers = Callers(Proxies(settings.proxies), secret, os.environ.pop(DOOR, ""))
+    return with_request_ids(open_hub(settings).application(), callers)
 
 
 def background_work() -> None:
@@ -424,6 +436,12 @@ def serve_hub(settings: Settings) -> None:
     tls = (settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
     check_front(settings.host, settings.port, tls)
     Proxies(settings.proxies)  # an impossible one must be told here, not by each server process
+    if settings.tls_client_ca is not None:
+        check_authorities(settings.tls_client_ca)
+    door = _door(settings)
+    if door is not None:
+        check_front(door.host, door.port, None)
+        os.environ[DOOR] = door.secret
     export_settings(settings)
     hub = open_hub(settings)
     hub.audit.record("serve", f"{settings.host}:{settings.port}", details=_own(settings))
@@ -438,4 +456,22 @@ def serve_hub(settings: Settings) -> None:
         idle=settings.idle_seconds,
         tls=tls,
         background=background_work if settings.worker else None,
+        client_ca=settings.tls_client_ca if door is None else None,
+        door=door,
+    )
+
+
+def _door(settings: Settings) -> DoorPlan | None:
+    if not (settings.certificate_port and settings.tls_cert and settings.tls_key and settings.tls_client_ca):
+        return None
+    anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not bound
+    return DoorPlan(
+        settings.host,
+        settings.certificate_port,
+        settings.tls_cert,
+        settings.tls_key,
+        settings.tls_client_ca,
+        anywhere.get(settings.host, settings.host),
+        settings.port,
+        secrets.token_urlsafe(32),
     )

@@ -27,8 +27,11 @@ from hub.model.audience import TLP
 
 PREFIX = "THREATHUB_"
 FILE_NAME = "threathub.toml"
-BESIDE = frozenset({"config", "secrets"})
-"""Names that say where settings are, and are none themselves."""
+DOOR = f"{PREFIX}DOOR"
+"""Environment variable by which `serve` gives its server processes the secret of the door for certificates."""
+
+BESIDE = frozenset({"config", "secrets", "door"})
+"""Names in the environment that are no settings: they say where settings are, and `DOOR`."""
 
 
 class NamedRoot(BaseModel):
@@ -62,6 +65,15 @@ class Settings(BaseSettings):
         None, description="PEM file with the certificate chain; with tls_key it turns TLS on."
     )
     tls_key: Path | None = Field(None, description="PEM file with the private key.")
+    tls_client_ca: Path | None = Field(
+        None, description="PEM file with the authorities of client certificates; every client must have one."
+    )
+    certificate_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Second port, where client certificates sign in; the first then demands none.",
+    )
     processes: int = Field(1, ge=1, le=64, description="Web server processes.")
     threads: int = Field(32, ge=8, le=512, description="Requests without a body that one process answers at a time.")
     uploads: int = Field(
@@ -81,6 +93,11 @@ class Settings(BaseSettings):
     proxies: tuple[str, ...] = Field(
         (),
         description="Addresses and networks of reverse proxies (or unix) whose X-Forwarded-For is believed.",
+    )
+    proxy_secret: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="What those proxies put before a client certificate in X-Client-Certificate.",
     )
     public_url: str = Field(
         "",
@@ -141,6 +158,22 @@ class Settings(BaseSettings):
     def _key_goes_with_certificate(cls, value: Path | None, info: Any) -> Path | None:
         if (value is None) != (info.data.get("tls_cert") is None):
             raise ValueError("tls_cert and tls_key are needed together")
+        return value
+
+    @field_validator("proxy_secret")
+    @classmethod
+    def _secret_is_one_word(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not all("!" <= char <= "~" for char in value.get_secret_value()):
+            raise ValueError("it must be one word of ASCII letters, digits and signs")
+        return value
+
+    @field_validator("tls_client_ca", "certificate_port")
+    @classmethod
+    def _certificates_go_with_tls(cls, value: Any, info: Any) -> Any:
+        if value is not None and info.data.get("tls_cert") is None:
+            raise ValueError("client certificates need tls_cert and tls_key")
+        if value is not None and info.field_name == "certificate_port" and info.data.get("tls_client_ca") is None:
+            raise ValueError("it needs tls_client_ca")
         return value
 
     @property

@@ -12,6 +12,8 @@ from dataclasses import replace
 import msgspec
 
 from hub.access.audit import Audit
+from hub.access.certificates import KIND as CERTIFICATE_KIND
+from hub.access.certificates import Certificates
 from hub.access.hashing import hash_password
 from hub.access.kept import Kept
 from hub.access.members import Group, Organisation, User
@@ -154,9 +156,12 @@ class Accounts:
         self._users.change(name, lambda user: replace(user, password_hash=hashed), "password")
 
     def remove_user(self, name: str) -> None:
-        """Remove an account and its tokens."""
-        gone = [DocumentWrite("token", token.id, None) for token in self.tokens() if token.user == name]
-        self._users.remove(name, details={"tokens": len(gone)}, also=gone)
+        """Remove an account, its tokens and its certificates."""
+        tokens = [token.id for token in self.tokens() if token.user == name]
+        certificates = [one.fingerprint for one in Certificates(self._store).all() if one.user == name]
+        gone = [DocumentWrite("token", id, None) for id in tokens]
+        gone += [DocumentWrite(CERTIFICATE_KIND, fingerprint, None) for fingerprint in certificates]
+        self._users.remove(name, details={"tokens": len(tokens), "certificates": len(certificates)}, also=gone)
 
     def user(self, name: str) -> tuple[User, int] | None:
         """Return one account and the version of its document."""

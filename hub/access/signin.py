@@ -1,4 +1,4 @@
-"""Signing in: an ``Authorization`` header becomes a `Principal` or `NotSignedIn`.
+"""Signing in: an ``Authorization`` header or a client certificate becomes a `Principal` or `NotSignedIn`.
 
 Understood are Basic with a password, Basic with an API token as the password (many SIEMs can do nothing else),
 ``Bearer`` and ``Token`` (taxii2-client's spelling) with an API token. Passwords are checked by `Passwords`, which
@@ -18,6 +18,7 @@ from typing import NoReturn
 
 from hub.access.accounts import Accounts
 from hub.access.audit import Audit
+from hub.access.certificates import Certificates
 from hub.access.coarse import Coarse
 from hub.access.guesses import Guesses
 from hub.access.hashing import LONGEST_PASSWORD
@@ -42,24 +43,33 @@ class SignIn:
         audit: Audit | None = None,
         guesses: Guesses | None = None,
         limits: Limits | None = None,
+        certificates: Certificates | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self._accounts = accounts
         self._audit = audit
+        self._certificates = certificates
         self._passwords = Passwords(guesses)
         self._coarse = Coarse()
 
-    def principal(self, authorization: str | None, where: str = "") -> Principal:
+    def principal(self, authorization: str | None, where: str = "", certificate: str | None = None) -> Principal:
         """Return who sent this ``Authorization`` header from the network address ``where``.
+
+        Args:
+            authorization, where: see above. certificate: fingerprint of the client certificate that was proved; it
+                signs in who sends no ``Authorization``.
 
         Raises:
             NotSignedIn: no credentials, or wrong ones; the message does not say which part was wrong.
             TooManyRequests: too many wrong passwords for this account from there, or a budget is used up.
         """
         try:
-            principal = self._principal(authorization, where)
+            if certificate is not None and not authorization:
+                principal = self._by_certificate(certificate)
+            else:
+                principal = self._principal(authorization, where)
         except NotSignedIn as refused:
-            if authorization:
+            if authorization or certificate:
                 self._tell("signin", where, refused.code)
             self.limits.refused(where)
             raise
@@ -162,6 +172,14 @@ class SignIn:
         with contextlib.suppress(Conflict, StoreUnavailable, StoreFull):
             self._accounts.note_use(token, version, where)
         return principal
+
+    def _by_certificate(self, fingerprint: str) -> Principal:
+        if self._certificates is None:
+            raise NotSignedIn("client certificates do not sign in here: use Basic or Bearer")
+        account = self._accounts.user(self._certificates.user(fingerprint))
+        if account is None:
+            _wrong()
+        return self._principal_of(account[0])
 
     def _principal_of(self, user: User, token: Token | None = None) -> Principal:
         organisation = self._accounts.organisation(user.organisation)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from hub.access.client_address import Proxies
+from hub.access.callers import CERTIFICATE, Callers
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -20,21 +20,22 @@ if TYPE_CHECKING:
 HEADER = "X-Request-Id"
 
 
-def with_request_ids(application: WSGIApplication, proxies: Proxies | None = None) -> WSGIApplication:
+def with_request_ids(application: WSGIApplication, callers: Callers | None = None) -> WSGIApplication:
     """Return the application with an id for each request and one log line when it is answered.
 
-    Further in, ``REMOTE_ADDR`` is the client's address as ``proxies`` (default: none) tell it, and the header that
-    they tell it with is gone. A client's own id is not taken over: it would let a stranger write into the log.
+    Further in, ``REMOTE_ADDR`` is the client's address and `CERTIFICATE` his certificate, as ``callers`` (default: no
+    proxy is believed) read them, and the headers that tell of them are gone. A client's own id is not taken over: it
+    would let a stranger write into the log.
     """
     log = structlog.get_logger("hub.requests")
-    believed = proxies or Proxies()
+    believed = callers or Callers()
 
     def outer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         id = uuid.uuid4().hex
         started = time.monotonic()
         statuses: list[str] = []
-        client = believed.client(environ.get("REMOTE_ADDR", ""), environ.pop("HTTP_X_FORWARDED_FOR", None))
-        environ["REMOTE_ADDR"] = client
+        caller = believed.read(environ)
+        environ |= {"REMOTE_ADDR": caller.address, CERTIFICATE: caller.certificate}
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             statuses.append(status)
@@ -48,7 +49,7 @@ def with_request_ids(application: WSGIApplication, proxies: Proxies | None = Non
                 path=environ.get("PATH_INFO", ""),
                 status=int(statuses[-1][:3]) if statuses else None,
                 milliseconds=round((time.monotonic() - started) * 1000, 2),
-                client=client,
+                client=caller.address,
             )
         return answer
 

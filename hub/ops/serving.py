@@ -7,7 +7,8 @@ import resource
 import socket
 import ssl
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from granian import Granian
@@ -16,6 +17,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from hub.errors import AddressInUse, BadSettings
+from hub.ops.door import DoorPlan, run_door
 from hub.ops.processes import kept_running
 
 _HEAD = 65_536
@@ -65,6 +67,8 @@ def serve(
     idle: float,
     tls: tuple[Path, Path] | None,
     background: Callable[[], None] | None,
+    client_ca: Path | None = None,
+    door: DoorPlan | None = None,
 ) -> None:
     """Serve a WSGI application factory until SIGTERM or SIGINT; both end it cleanly.
 
@@ -74,6 +78,8 @@ def serve(
         idle: seconds that a request's head may take and a connection may be idle.
         tls: certificate and key files in PEM, or None.
         background: run in a process of its own beside the server, see `kept_running`.
+        client_ca: authorities (PEM) one of which every client must have a certificate of, or None.
+        door: a second listener, for clients with certificates, in a process of its own, or None.
 
     Raises:
         AddressInUse, BadSettings: see `check_front`.
@@ -100,8 +106,14 @@ def serve(
         ssl_cert=tls[0] if tls else None,
         ssl_key=tls[1] if tls else None,
         ssl_protocol_min=SSLProtocols.tls12,
+        ssl_ca=client_ca,
+        ssl_client_verify=client_ca is not None,
     )
-    with kept_running(background) if background is not None else nullcontext():
+    with ExitStack() as beside:
+        if background is not None:
+            beside.enter_context(kept_running(background))
+        if door is not None:
+            beside.enter_context(kept_running(partial(run_door, door)))
         server.serve()
 
 

@@ -8,10 +8,11 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any
 from hub.access.accounts import Accounts, Organisation
 from hub.access.audit import Audit, Entry
 from hub.store.sqlite.engine import SqliteStore
+from tests.access.authority import Authority, Issued
 
 ROOT = Path(__file__).parents[2]
 TAXII = "application/taxii+json;version=2.1"
@@ -29,11 +31,12 @@ START_SECONDS = 60
 
 @dataclass
 class Served:
-    """A running hub: its port, its folder, user -> token."""
+    """A running hub: its port, its folder, user -> token; the port of its door for certificates, if it has one."""
 
     port: int
     data: Path
     tokens: dict[str, str]
+    door: int = 0
 
     def call(
         self,
@@ -74,8 +77,18 @@ class Served:
 
 
 @contextmanager
-def served(data: Path, **settings: str) -> Iterator[Served]:
-    """Make a hub with a city, two partners and their people, serve it, and end it."""
+def served(
+    data: Path,
+    settings: Mapping[str, str],
+    *,
+    authority: Authority | None = None,
+    certificate: Issued | None = None,
+) -> Iterator[Served]:
+    """Make a hub with a city, two partners and their people, serve it, and end it.
+
+    With an authority it is waited for over TLS, with a client certificate if one is given.
+    """
+    context = authority.client_context(certificate) if authority is not None else None
     store = SqliteStore(data / "hub.db")
     accounts = Accounts(store)
     accounts.add_organisation(Organisation("city", "The city", "city"))
@@ -106,7 +119,7 @@ def served(data: Path, **settings: str) -> Iterator[Served]:
     process = subprocess.Popen(command, cwd=ROOT, env=environment)
     try:
         until = time.monotonic() + START_SECONDS
-        while not _is_up(port):
+        while not _is_up(port, context):
             assert process.poll() is None, "the server did not start"
             assert time.monotonic() < until
             time.sleep(0.05)
@@ -116,8 +129,12 @@ def served(data: Path, **settings: str) -> Iterator[Served]:
         process.wait(15)
 
 
-def _is_up(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+def _is_up(port: int, context: ssl.SSLContext | None) -> bool:
+    connection: http.client.HTTPConnection
+    if context is None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    else:
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=context)
     try:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == 200

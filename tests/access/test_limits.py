@@ -111,7 +111,7 @@ def test_processes_share_them(tmp_path: Path, clock: Clock) -> None:
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     limits = {"limit_requests": "40", "limit_organisation": "60", "limit_refused": "30"}
-    with served(tmp_path_factory.mktemp("limits"), **limits) as running:
+    with served(tmp_path_factory.mktemp("limits"), limits) as running:
         yield running
 
 

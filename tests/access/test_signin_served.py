@@ -14,7 +14,7 @@ from tests.access.served import PASSWORD, ROOT, TAXII, Served, served
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("signin"), proxies='["127.0.0.9"]') as running:
+    with served(tmp_path_factory.mktemp("signin"), {"proxies": '["127.0.0.9"]'}) as running:
         yield running
 
 

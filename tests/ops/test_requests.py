@@ -3,6 +3,7 @@
 import structlog
 from structlog.testing import capture_logs
 
+from hub.access.callers import Callers
 from hub.access.client_address import Proxies
 from hub.ops.requests import HEADER, with_request_ids
 
@@ -44,6 +45,6 @@ def test_further_in_there_is_one_address_and_no_header_that_claims_another() -> 
     with capture_logs() as logs:
         forged = {"REMOTE_ADDR": "198.51.100.7", "HTTP_X_FORWARDED_FOR": "192.0.2.1"}
         _ask(with_request_ids(application), **forged)
-        _ask(with_request_ids(application, Proxies(["198.51.100.0/24"])), **forged)
+        _ask(with_request_ids(application, Callers(Proxies(["198.51.100.0/24"]))), **forged)
     assert seen == [("198.51.100.7", False), ("192.0.2.1", False)]
     assert [line["client"] for line in logs] == ["198.51.100.7", "192.0.2.1"]
