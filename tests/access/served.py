@@ -107,6 +107,7 @@ def served(
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    door = int(settings.get("certificate_port", "0"))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("THREATHUB_")}
     environment |= {
         "THREATHUB_CACHE": str(ROOT / ".pytest_cache" / "threathub"),
@@ -119,14 +120,19 @@ def served(
     process = subprocess.Popen(command, cwd=ROOT, env=environment)
     try:
         until = time.monotonic() + START_SECONDS
-        while not _is_up(port, context):
+        while not (_is_up(port, context) and _listens(door)):
             assert process.poll() is None, "the server did not start"
             assert time.monotonic() < until
             time.sleep(0.05)
-        yield Served(port, data, tokens)
+        yield Served(port, data, tokens, door)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(15)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return port == 0 or probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _is_up(port: int, context: ssl.SSLContext | None) -> bool:

@@ -46,7 +46,6 @@ def hub(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Itera
         "proxy_secret": SECRET,
     }
     with served(tmp_path_factory.mktemp("mtls"), settings, authority=authority) as running:
-        running.door = door
         store = SqliteStore(running.data / "hub.db")
         Certificates(store).add("leo", authority.issue("siem").content)
         store.close()
