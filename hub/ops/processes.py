@@ -77,8 +77,16 @@ def stop_on_signals() -> threading.Event:
 
 
 def end_with_parent() -> None:
-    """Let this process get SIGTERM when the one that started it is no more, even killed; else it would serve on."""
-    when_parent_ends(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    """End this process when the one that started it is no more, even killed; else it would serve on."""
+
+    def end() -> None:
+        # Again and again: just after a fork the handler is still the parent's, and does nothing here.
+        for _ in range(int(_GRACE)):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    when_parent_ends(end)
 
 
 def when_parent_ends(then: Callable[[], None]) -> None:
