@@ -145,18 +145,37 @@ def move(source: Movable, target: Movable, progress: Progress = lambda *_: None)
         Conflict: the target holds something else, or the source went on since the move began.
         StoreCorrupt: the copy is not equal to its source.
     """
+    extent = _copied(source, target, progress)
+    with source.snapshot() as snapshot:
+        if snapshot.extent() != extent:
+            raise Conflict("the source was written to meanwhile: stop its hub, empty the target and begin again")
+    _finish(target)
+    return extent
+
+
+def copy_snapshot(source: Movable, target: Movable) -> None:
+    """Copy one moment of a store into another that is empty, while writers go on in the source.
+
+    Raises:
+        Conflict: the target holds something. StoreCorrupt: the copy is not equal to its source.
+    """
+    _copied(source, target, lambda *_: None)
+    _finish(target)
+
+
+def _copied(source: Movable, target: Movable, progress: Progress) -> Extent:
     with source.snapshot() as snapshot:
         extent = snapshot.extent()
         _claim(target, extent)
         _copy(snapshot, target, extent, progress)
         with target.snapshot() as copied:
             _compare(snapshot, copied, extent, progress)
-    with source.snapshot() as snapshot:
-        if snapshot.extent() != extent:
-            raise Conflict("the source was written to meanwhile: stop its hub, empty the target and begin again")
+    return extent
+
+
+def _finish(target: Movable) -> None:
     # The versions of documents rise by this one write; nobody expects an exact one.
     target.commit(_batch(None))
-    return extent
 
 
 def _claim(target: Movable, extent: Extent) -> None:

@@ -26,7 +26,7 @@ def _elastic(folder: Path) -> Movable:
     from hub.store.elastic.cluster import Address
     from hub.store.elastic.engine import ElasticStore
 
-    return ElasticStore(Address((address,), _prefix(folder)), replicas=0)  # type: ignore[return-value]
+    return ElasticStore(Address((address,), _prefix(folder)), replicas=0)
 
 
 ENGINES: dict[str, Callable[[Path], Movable]] = {"sqlite": _sqlite, "elastic": _elastic}
@@ -59,17 +59,3 @@ def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[
 def store(reopen: Callable[[], Movable]) -> Movable:
     """An empty store."""
     return reopen()
-
-
-ELASTIC_DOES = (
-    "test_store_documents",
-    "test_store_commit",
-    "test_store_pages",
-    "test_store_objects",
-    "test_store_ledger",
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what the Elasticsearch engine does not do yet."""
-    items[:] = [one for one in items if "elastic" not in one.name.partition("[")[2] or one.path.stem in ELASTIC_DOES]

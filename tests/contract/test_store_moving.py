@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,8 @@ from hub.store.ports import (
     Withdrawal,
 )
 from hub.store.query import parse
-from tests.contract.conftest import ENGINES
+from hub.store.sqlite.engine import SqliteStore
+from tests.contract.conftest import ENGINES, forget
 from tests.contract.drafts import AUDIENCES, FOR_WATER, SCOPES, STRANGER, WATER, draft, objects
 
 KEY = "domain-name:a.example"
@@ -35,9 +37,11 @@ ALL = Versions(last=False, all=True)
 @pytest.fixture(params=sorted(ENGINES))
 def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Movable]:
     """An empty store of every engine."""
-    store = ENGINES[request.param](tmp_path_factory.mktemp("target"))
+    folder = tmp_path_factory.mktemp("target")
+    store = ENGINES[request.param](folder)
     yield store
     store.close()
+    forget(request.param, folder)
 
 
 def filled(store: Movable) -> None:
@@ -178,14 +182,21 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None)
-@given(steps=steps)
-@pytest.mark.parametrize("kind", sorted(ENGINES))
-def test_any_history_moves(
-    kind: str, steps: list[list[Draft] | Withdrawal], tmp_path_factory: pytest.TempPathFactory
+@pytest.mark.parametrize(("source", "goal"), [("sqlite", "sqlite"), ("sqlite", "elastic"), ("elastic", "sqlite")])
+def test_any_history_moves(source: str, goal: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    @settings(max_examples=15 if source == goal else 3, deadline=None)
+    @given(steps=steps)
+    def moves(steps: list[list[Draft] | Withdrawal]) -> None:
+        history_moves(source, goal, steps, tmp_path_factory)
+
+    moves()
+
+
+def history_moves(
+    source: str, goal: str, steps: list[list[Draft] | Withdrawal], folders: pytest.TempPathFactory
 ) -> None:
-    opened: Callable[[Path], Movable] = ENGINES[kind]
-    one, two = opened(tmp_path_factory.mktemp("from")), opened(tmp_path_factory.mktemp("to"))
+    old, new = folders.mktemp("from"), folders.mktemp("to")
+    one, two = ENGINES[source](old), ENGINES[goal](new)
     try:
         for step in steps:
             one.commit(Batch(withdrawals=[step]) if isinstance(step, Withdrawal) else Batch(drafts=step))
@@ -194,3 +205,14 @@ def test_any_history_moves(
     finally:
         one.close()
         two.close()
+        forget(source, old)
+        forget(goal, new)
+
+
+def test_a_backup_holds_everything(store: Movable, tmp_path: Path) -> None:
+    filled(store)
+    store.backup(tmp_path / "backup.db")
+    with pytest.raises(Conflict):
+        store.backup(tmp_path / "backup.db")
+    with closing(SqliteStore(tmp_path / "backup.db")) as copy:
+        assert seen(copy) == seen(store)

@@ -53,6 +53,41 @@ class NoNode(Exception):
     """There can be no node here; the text says why and what to install."""
 
 
+def begin() -> Path:
+    """Start the session's node if nobody has; return the folder where its address appears.
+
+    Raises:
+        NoNode: Java or Maven is missing.
+    """
+    if not shutil.which("java") or not shutil.which("mvn"):
+        raise NoNode(MISSING)
+    # Workers of pytest-xdist end before the session does; their parent is the session.
+    session = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+    shared = Path(tempfile.gettempdir()) / f"city-threat-hub-session-{session}"
+    shared.mkdir(mode=0o700, exist_ok=True)
+    with (shared / "lock").open("w") as lock, (shared / "log").open("ab") as log:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "keeper").exists():
+            keeper = subprocess.Popen(
+                [sys.executable, __file__, str(shared), str(session)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+            (shared / "keeper").write_text(str(keeper.pid))
+            # It outlives this process on purpose.
+            keeper.returncode = 0
+    return shared
+
+
+def begin_early() -> None:
+    """Start the session's node if there can be one; who needs it is told when there cannot."""
+    if not os.environ.get(GIVEN):
+        with suppress(NoNode):
+            begin()
+
+
 @cache
 def address() -> str:
     """Return the address of the session's node, started if it is not there yet.
@@ -62,32 +97,13 @@ def address() -> str:
     """
     if os.environ.get(GIVEN):
         return os.environ[GIVEN]
-    if not shutil.which("java") or not shutil.which("mvn"):
-        raise NoNode(MISSING)
-    # Workers of pytest-xdist end before the session does; their parent is the session.
-    session = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
-    shared = Path(tempfile.gettempdir()) / f"city-threat-hub-session-{session}"
-    shared.mkdir(mode=0o700, exist_ok=True)
-    with (shared / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        found = shared / "address"
-        if not found.exists():
-            archive = _archive()
-            with (shared / "log").open("wb") as log:
-                keeper = subprocess.Popen(
-                    [sys.executable, __file__, str(archive), str(found), str(session)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                )
-            while not found.exists():
-                if keeper.poll() is not None:
-                    raise NoNode(f"Elasticsearch did not start: {(shared / 'log').read_text()[-2000:]}")
-                time.sleep(0.05)
-            # It outlives this process on purpose.
-            keeper.returncode = 0
-        return found.read_text()
+    shared = begin()
+    found, failed = shared / "address", shared / "failed"
+    while not found.exists():
+        if failed.exists():
+            raise NoNode(f"Elasticsearch did not start: {failed.read_text()} {(shared / 'log').read_text()[-2000:]}")
+        time.sleep(0.05)
+    return found.read_text()
 
 
 def required() -> str:
@@ -193,20 +209,29 @@ class Node:
         shutil.rmtree(self._top, ignore_errors=True)
 
 
-def _keep(archive: str, found: str, session: str) -> None:
+def _keep(shared: Path, session: int) -> None:
     """Run a node for as long as a test session lives."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    node = Node(Path(archive))
+    node = None
     try:
-        address = node.start()
-        part = Path(f"{found}.part")
-        part.write_text(address)
-        part.rename(found)
-        while _alive(int(session)):
+        node = Node(_archive())
+        _publish(shared / "address", node.start())
+        while _alive(session):
+            time.sleep(0.3)
+    except (NoNode, OSError) as error:
+        _publish(shared / "failed", str(error))
+        while _alive(session):
             time.sleep(0.3)
     finally:
-        node.remove()
-        shutil.rmtree(Path(found).parent)
+        if node is not None:
+            node.remove()
+        shutil.rmtree(shared)
+
+
+def _publish(file: Path, text: str) -> None:
+    part = file.with_suffix(".part")
+    part.write_text(text)
+    part.rename(file)
 
 
 def _alive(process: int) -> bool:
@@ -218,4 +243,4 @@ def _alive(process: int) -> bool:
 
 
 if __name__ == "__main__":
-    _keep(*sys.argv[1:])
+    _keep(Path(sys.argv[1]), int(sys.argv[2]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from typing import Any
 
 from hub.errors import Conflict, TooLarge
@@ -12,6 +13,7 @@ from hub.store.elastic.cluster import Cluster, Source
 from hub.store.elastic.indices import LONGEST_TERM, PAGE
 from hub.store.elastic.names import document_id
 from hub.store.elastic.snapshots import Snapshots
+from hub.store.moving import StoredDocument
 from hub.store.ports import Document, DocumentWrite
 
 GONE: Source = {"what": "gone"}
@@ -51,13 +53,24 @@ class Controls:
         self.changed |= changed
         self.writes += len(writes)
 
+    def put(self, documents: Sequence[StoredDocument], writes: int) -> None:
+        """Write documents as they are, with their versions; later ones go on counting from there."""
+        self.changed |= {document_id(one.kind, one.key): _source(one, one.value, one.version) for one in documents}
+        self.writes = max(self.writes, writes, *(one.version for one in documents))
 
-def _source(one: DocumentWrite, value: bytes, number: int) -> Source:
+
+def _source(one: DocumentWrite | StoredDocument, value: bytes, number: int) -> Source:
     source: Source = {"what": "document", "kind": one.kind, "key": one.key}
     if one.expires is not None:
         source["expires"] = one.expires
     source["doc"] = {"value": b64encode(value).decode(), "version": number}
     return source
+
+
+def stored_document(source: Source) -> StoredDocument:
+    """Return the control document that a document of the index holds."""
+    kind, key, value, version = astuple(_document(source))
+    return StoredDocument(kind, key, version, value, source.get("expires"))
 
 
 def _version(source: Source | None, moment: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -40,35 +41,44 @@ class Rows:
 
     def __init__(self, there: Mapping[str, Source | None]) -> None:
         self._there = dict(there)
-        self.changed: dict[str, Source] = {}
+        self._changed: dict[str, tuple[LedgerKey, list[int] | None, list[str]]] = {}
 
     def add(self, counts: Mapping[LedgerKey, LedgerCount], samples: Mapping[LedgerKey, Sequence[Event]]) -> None:
         """Add counts, and keep events as samples of rows that have fewer than `SAMPLES`."""
         for key, count in counts.items():
-            doc = self._row(key)
-            total = LedgerCount(*doc["total"]) if doc["total"] else LedgerCount(0, count.first, count.last)
-            doc["total"] = [
-                total.number + count.number,
-                min(total.first, count.first),
-                max(total.last, count.last),
-            ]
+            id, total, kept = self._row(key)
+            number, first, last = total or (0, count.first, count.last)
+            self._changed[id] = key, [number + count.number, min(first, count.first), max(last, count.last)], kept
         for key, events in samples.items():
-            kept = self._row(key)["samples"]
-            kept += [b64encode(_encode(event)).decode() for event in events[: SAMPLES - len(kept)]]
+            id, total, kept = self._row(key)
+            self._changed[id] = key, total, [*kept, *map(_written, events[: SAMPLES - len(kept)])]
 
-    def _row(self, key: LedgerKey) -> dict[str, Any]:
+    def put(self, row: LedgerRow) -> None:
+        """Write a row as it is, in place of what is there."""
+        self._changed[id_of(row.key)] = row.key, list(row.total), [_written(event) for event in row.samples]
+
+    def changed(self) -> dict[str, Source]:
+        """Return the documents of the rows as they become, by their ids."""
+        return {
+            id: _indexed(key, total) | {"doc": {"total": total, "samples": samples}}
+            for id, (key, total, samples) in self._changed.items()
+        }
+
+    def _row(self, key: LedgerKey) -> tuple[str, list[int] | None, list[str]]:
         id = id_of(key)
-        if id not in self.changed:
-            there = self._there.get(id)
-            doc = there["doc"] if there else {"total": None, "samples": []}
-            self.changed[id] = {
-                "key": index_key(key.observable),
-                "sensor": key.sensor,
-                "day": key.day,
-                "doc": {"total": doc["total"], "samples": list(doc["samples"])},
-            }
-        row: dict[str, Any] = self.changed[id]["doc"]
-        return row
+        if id in self._changed:
+            return id, *self._changed[id][1:]
+        there = self._there.get(id)
+        return (id, there["doc"]["total"], there["doc"]["samples"]) if there else (id, None, [])
+
+
+def _written(event: Event) -> str:
+    return b64encode(_encode(event)).decode()
+
+
+def _indexed(key: LedgerKey, total: list[int] | None) -> Source:
+    """Return what a row is found by: nothing while it has only samples."""
+    return {"key": index_key(key.observable), "sensor": key.sensor, "day": key.day} if total else {}
 
 
 def read(
@@ -79,18 +89,17 @@ def read(
     found: dict[str, LedgerRow] = {}
     for condition in _conditions(list(dict.fromkeys(observables)), under):
         for hit in _all(cluster, {"bool": {"filter": [condition, days]}}):
-            source = hit["_source"]
-            if source["doc"]["total"]:
-                found[hit["_id"]] = _row(source)
+            row = row_of(hit["_source"])
+            found[hit["_id"]] = LedgerRow(row.key, row.total, tuple(sorted(row.samples, key=attrgetter("time"))))
     return sorted(found.values(), key=lambda row: row.key)
 
 
-def _row(source: Source) -> LedgerRow:
-    events = [_decode(b64decode(sample)) for sample in source["doc"]["samples"]]
+def row_of(source: Source) -> LedgerRow:
+    """Return the row that a document holds, its samples in the order in which they came."""
     return LedgerRow(
         LedgerKey(key_of(source["key"]), source["sensor"], source["day"]),
         LedgerCount(*source["doc"]["total"]),
-        tuple(sorted(events, key=lambda event: event.time)),
+        tuple(_decode(b64decode(sample)) for sample in source["doc"]["samples"]),
     )
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
 
-from hub.errors import StoreCorrupt
+from hub.errors import Conflict, HubError, StoreCorrupt
 from hub.store.elastic import controls, counts, indices, invariants, pages
 from hub.store.elastic.cluster import Address, Cluster
 from hub.store.elastic.frozen import frozen
 from hub.store.elastic.journal import Journal
+from hub.store.elastic.moving import ElasticSnapshot
 from hub.store.elastic.objects import Objects
 from hub.store.elastic.places import Places
 from hub.store.elastic.planning import Planner
 from hub.store.elastic.snapshots import Snapshots
 from hub.store.grouping import GroupCommit, Turn
+from hub.store.moving import Portion, copy_snapshot
 from hub.store.ports import (
     Batch,
     Change,
@@ -28,6 +32,7 @@ from hub.store.ports import (
     SearchPage,
     SearchQuery,
 )
+from hub.store.sqlite.engine import SqliteStore
 
 
 class ElasticStore:
@@ -134,6 +139,27 @@ class ElasticStore:
                 return invariants.faults(moment)
         except StoreCorrupt as error:
             return [error.message]
+
+    def backup(self, target: Path) -> None:
+        """See `hub.store.ports.Store.backup`; the file is a SQLite store, for `threathub migrate` or `restore`."""
+        if target.exists():
+            raise Conflict("There is a file of that name already; nothing was copied.")
+        try:
+            with closing(SqliteStore(target)) as copy:
+                copy_snapshot(self, copy)
+        except HubError:
+            target.unlink(missing_ok=True)
+            raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[ElasticSnapshot]:
+        """See `hub.store.moving.Movable.snapshot`."""
+        with frozen(self._cluster, self._snapshots) as moment:
+            yield ElasticSnapshot(moment)
+
+    def receive(self, portion: Portion) -> None:
+        """See `hub.store.moving.Movable.receive`."""
+        self._journal.append(lambda state: self._planner.receive(portion, state))
 
     def close(self) -> None:
         """See `hub.store.ports.Store.close`."""

@@ -24,6 +24,11 @@ def change_id_of(draft: Draft) -> str:
     return change_id(draft.collection, draft.id, draft.spec_version, draft.version)
 
 
+def place_of(draft: Draft) -> Place:
+    """Return the place that a draft goes to."""
+    return Place(draft.collection, draft.spec_version, draft.audience.label)
+
+
 @dataclass
 class Holdings:
     """The live versions that matter to a commit.
@@ -60,6 +65,11 @@ class Holdings:
         self.last[id] = live.source["pos"]
         self.versions.setdefault(id, Versions()).known[live.key] = live
 
+    def pass_over(self, id: str, position: int) -> None:
+        """Note a change of an object that leaves its versions as they are."""
+        self.last[id] = position
+        self.versions.setdefault(id, Versions())
+
     def remove(self, id: str, removed: Iterable[Live], position: int) -> None:
         """Take versions of an object away; the note of it has this position."""
         self.last[id] = position
@@ -89,7 +99,7 @@ class _Reading:
         versions = self._outermost({id: edges[id] for id in grown - whole})
         for key, draft in drafts.items():
             known = versions.get(draft.id)
-            place = Place(draft.collection, draft.spec_version, draft.audience.label)
+            place = place_of(draft)
             if known is not None and key not in held and known.lacks_others(self._number(place), place):
                 whole.add(draft.id)
         versions |= self._whole(whole)

@@ -14,12 +14,13 @@ from hub.store.elastic.changes import change_source, digest, note_source, remove
 from hub.store.elastic.cluster import Source
 from hub.store.elastic.controls import GONE, Controls
 from hub.store.elastic.entries import Barrier, Entry
-from hub.store.elastic.holdings import Holdings, change_id_of
+from hub.store.elastic.holdings import Holdings, change_id_of, place_of
 from hub.store.elastic.journal import Journal
 from hub.store.elastic.names import PLACES, document_id, head_id, note_id, removed_id
 from hub.store.elastic.places import Place, Places, places_source
 from hub.store.elastic.snapshots import Snapshots
 from hub.store.elastic.versions import Live, head_source
+from hub.store.moving import Portion, StoredChange
 from hub.store.ports import Batch, Draft, Outcome, Withdrawal
 
 _NUMBERS = range(-(2**63), 2**63)
@@ -52,7 +53,7 @@ class Planner:
         """
         faults = [_fault(batch) for batch in batches]
         writable = [batch for batch, fault in zip(batches, faults, strict=True) if fault is None]
-        making = _Making(
+        making = Making(
             state,
             self._places.first(state.places),
             Holdings.read(self._journal, self._snapshots, state, writable, self._places),
@@ -67,6 +68,24 @@ class Planner:
                 results.append(error)
         return Plan(making.entry(), results)
 
+    def receive(self, portion: Portion, state: Barrier) -> Plan:
+        """Return the entry that writes records of another store as they are.
+
+        Raises:
+            Moved: the store is no longer in this state.
+        """
+        live = [one.draft for one in portion.changes if one.state == "live"]
+        ended = [Withdrawal(one.draft.collection, one.draft.id) for one in portion.changes if one.state != "live"]
+        making = Making(
+            state,
+            self._places.first(state.places),
+            Holdings.read(self._journal, self._snapshots, state, [Batch(live, ended)], self._places),
+            Controls({}, state.writes),
+            counts.Rows({}),
+        )
+        making.receive(portion)
+        return Plan(making.entry(), [])
+
     def _controls(self, state: Barrier, batches: Iterable[Batch]) -> Controls:
         ids = list(dict.fromkeys(document_id(one.kind, one.key) for batch in batches for one in batch.documents))
         return Controls(dict(zip(ids, self._journal.read(state, ids), strict=True)) if ids else {}, state.writes)
@@ -76,7 +95,7 @@ class Planner:
         return counts.Rows(dict(zip(ids, self._journal.read_rows(state, ids), strict=True)) if ids else {})
 
 
-class _Making:
+class Making:
     """One entry in the making."""
 
     def __init__(
@@ -90,6 +109,32 @@ class _Making:
         self._rows = rows
         self._position, self._date, self._largest = state.position, state.date, state.largest
         self._documents: dict[str, Source] = {}
+
+    def receive(self, portion: Portion) -> None:
+        """Add records of another store as they are; changes that are there are passed over."""
+        for one in portion.changes:
+            if one.position > self._position:
+                self._receive_change(one)
+        for row in portion.ledger:
+            self._rows.put(row)
+        self._controls.put(portion.documents, portion.document_version)
+
+    def _receive_change(self, one: StoredChange) -> None:
+        draft = one.draft
+        number = self._number(place := place_of(draft))
+        self._position, self._date = one.position, one.date_added
+        source = change_source(draft, number, one.position, one.date_added)
+        if one.state == "live":
+            self._holdings.add(draft.id, Live(change_id_of(draft), source, number, place, stale=True))
+            self._largest = max(self._largest, len(draft.body))
+            return
+        self._holdings.pass_over(draft.id, one.position)
+        if one.state == "removed":
+            self._documents[removed_id(one.position)] = removed_source(source)
+        else:
+            version = None if one.every_version else draft.version
+            note = note_source(draft.id, version, source, one.position, one.date_added)
+            self._documents[note_id(one.position)] = note
 
     def take(self, batch: Batch) -> list[Outcome]:
         """Add one batch, or nothing of it.
@@ -125,8 +170,7 @@ class _Making:
         if there is not None:
             same = there["doc"]["digest"] == digest(draft.body)
             return Outcome("unchanged" if same else "conflict", there["pos"], there["date"])
-        place = Place(draft.collection, draft.spec_version, draft.audience.label)
-        number = self._number(place)
+        number = self._number(place := place_of(draft))
         position, date = self._next()
         source = change_source(draft, number, position, date)
         self._holdings.add(draft.id, Live(key, source, number, place, stale=True))
@@ -156,7 +200,8 @@ class _Making:
                 for one in versions.settle():
                     documents[one.key] = one.source
                 documents[head_id(id)] = head_source(id, versions.outermost(), last)
-        if not documents and not self._rows.changed and self._controls.writes == self._state.writes:
+        rows = self._rows.changed()
+        if not documents and not rows and self._controls.writes == self._state.writes:
             return None
         written = {id: orjson.dumps(source) for id, source in documents.items()}
         if len(self._places) > self._state.places:
@@ -168,10 +213,10 @@ class _Making:
             self._date,
             len(self._places),
             self._controls.writes,
-            number if self._rows.changed else self._state.ledger,
+            number if rows else self._state.ledger,
             self._largest,
         )
-        return Entry(barrier, written, _written(self._rows.changed))
+        return Entry(barrier, written, _written(rows))
 
 
 def _written(documents: Mapping[str, Source]) -> dict[str, bytes]:
