@@ -13,11 +13,13 @@ import binascii
 import contextlib
 import hmac
 import re
+from collections.abc import MutableMapping
 from dataclasses import replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from hub.access.accounts import Accounts
 from hub.access.audit import Audit
+from hub.access.callers import CERTIFICATE
 from hub.access.certificates import Certificates
 from hub.access.coarse import Coarse
 from hub.access.guesses import Guesses
@@ -51,6 +53,11 @@ class SignIn:
         self._certificates = certificates
         self._passwords = Passwords(guesses)
         self._coarse = Coarse()
+
+    def sender(self, environ: MutableMapping[str, Any]) -> Principal:
+        """Return who sent a WSGI request, and take his ``Authorization`` out of it; see `principal`."""
+        authorization, where = environ.pop("HTTP_AUTHORIZATION", None), environ.get("REMOTE_ADDR", "")
+        return self.principal(authorization, where, environ.get(CERTIFICATE))
 
     def principal(self, authorization: str | None, where: str = "", certificate: str | None = None) -> Principal:
         """Return who sent this ``Authorization`` header from the network address ``where``.

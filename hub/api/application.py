@@ -64,7 +64,7 @@ def api_application(desk: Desk, signin: SignIn, audit: Audit, title: str, max_bo
     def answered(environ: WSGIEnvironment) -> _Answer:
         if environ.get("PATH_INFO") == DOCUMENT and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             return 200, [("Content-Type", JSON)], document
-        who = signin.principal(environ.pop("HTTP_AUTHORIZATION", None), environ.get("REMOTE_ADDR", ""))
+        who = signin.sender(environ)
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD", "OPTIONS"):
             body = _body(environ, max_body)
             signin.limits.posted(who, len(body))

@@ -21,7 +21,6 @@ from medallion.exceptions import MedallionError
 from werkzeug.exceptions import HTTPException
 
 from hub.access.accounts import TOKEN_MARK
-from hub.access.callers import CERTIFICATE
 from hub.access.signin import SignIn
 from hub.errors import (
     BadRequest,
@@ -98,8 +97,7 @@ class Edge:
 
     def _answer(self, environ: WSGIEnvironment, address: Address | None) -> Answer:
         _refuse_credentials_in(environ.get("QUERY_STRING", ""))
-        authorization, where = environ.pop("HTTP_AUTHORIZATION", None), environ.get("REMOTE_ADDR", "")
-        principal = self._signin.principal(authorization, where, environ.get(CERTIFICATE))
+        principal = self._signin.sender(environ)
         environ[_SENDER] = principal.organisation
         if address is None or not self._exists(address):
             raise NotFound("there is no such TAXII address or API root")
