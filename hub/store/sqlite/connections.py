@@ -7,13 +7,15 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import TracebackType
 from urllib.parse import quote
 
 from hub.errors import StoreUnavailable
 from hub.store.sqlite import schema
 from hub.store.sqlite.faults import RETRY_AFTER, hub_error, mapped
+from hub.store.sqlite.turns import Turns
 
 READERS = max(2, os.cpu_count() or 2)
 """Reads that run at the same time in a process: more threads around SQLite make each page slower, not faster."""
@@ -39,7 +41,7 @@ class Connections:
         self._path = path
         self._read_only = read_only
         self._patience = patience
-        self._turns = threading.BoundedSemaphore(READERS)
+        self._turns = Turns(READERS)
         self._idle: list[sqlite3.Connection] = []
         self._writer_lock = threading.Lock()
         self._closed = False
@@ -53,30 +55,36 @@ class Connections:
         """Whether nothing can be written through these connections."""
         return self._read_only
 
-    @contextmanager
-    def borrowed(self) -> Iterator[sqlite3.Connection]:
-        """Borrow a reading connection, in its turn, outside any transaction."""
-        if not self._turns.acquire(timeout=self._patience):
+    def borrowed(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Borrow a reading connection, in its turn, outside any transaction: every statement sees the newest."""
+        return _Borrowed(self)
+
+    def reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Borrow a connection inside a read transaction: one snapshot of the store for the whole block."""
+        return _Borrowed(self, transaction=True)
+
+    def take(self) -> sqlite3.Connection:
+        """Return a reading connection when it is this thread's turn; to be given back."""
+        if not self._turns.take(self._patience):
             raise StoreUnavailable("The store is busy with other reads; try again.", retry_after=RETRY_AFTER)
         try:
-            with mapped():
-                self._check_open()
-                db = self._idle.pop() if self._idle else self._open()
-                try:
-                    yield db
-                finally:
-                    if db.in_transaction:
-                        db.execute("ROLLBACK")
-                    self._give_back(db)
-        finally:
-            self._turns.release()
+            self._check_open()
+            return self._idle.pop() if self._idle else self._open()
+        except BaseException:
+            self._turns.give_back()
+            raise
 
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """Borrow a connection inside a read transaction: one snapshot of the store for the whole block."""
-        with self.borrowed() as db:
-            db.execute("BEGIN")
-            yield db
+    def give_back(self, db: sqlite3.Connection) -> None:
+        """Take a reading connection back."""
+        try:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            if self._closed:
+                db.close()
+            else:
+                self._idle.append(db)
+        finally:
+            self._turns.give_back()
 
     @contextmanager
     def apart(self) -> Iterator[sqlite3.Connection]:
@@ -121,12 +129,6 @@ class Connections:
     def _check_open(self) -> None:
         if self._closed:
             raise StoreUnavailable("The store is closed.")
-
-    def _give_back(self, db: sqlite3.Connection) -> None:
-        if self._closed:
-            db.close()
-        else:
-            self._idle.append(db)
 
     def _prepared(self) -> sqlite3.Connection:
         """Open the writing connection and see to the schema.
@@ -175,6 +177,40 @@ class Connections:
         ):
             db.execute(f"PRAGMA {pragma}")
         return db
+
+
+class _Borrowed:
+    """A reading connection for one block. A class, because every read of every request passes here."""
+
+    __slots__ = ("_connections", "_db", "_transaction")
+
+    def __init__(self, connections: Connections, *, transaction: bool = False) -> None:
+        self._connections = connections
+        self._transaction = transaction
+
+    def __enter__(self) -> sqlite3.Connection:
+        try:
+            db = self._connections.take()
+        except sqlite3.Error as error:
+            raise hub_error(error) from error
+        self._db = db
+        if self._transaction:
+            try:
+                db.execute("BEGIN")
+            except sqlite3.Error as error:
+                self.__exit__(None, None, None)
+                raise hub_error(error) from error
+        return db
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        try:
+            self._connections.give_back(self._db)
+        except sqlite3.Error as fault:
+            error = error or fault
+        if isinstance(error, sqlite3.Error):
+            raise hub_error(error) from error
 
 
 def _create_private(path: Path) -> None:

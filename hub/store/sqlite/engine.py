@@ -81,7 +81,7 @@ class SqliteStore:
 
     def head(self) -> Head:
         """See `hub.store.ports.Store.head`."""
-        with self._connections.reading() as db:
+        with self._connections.borrowed() as db:
             return objects.head(db)
 
     def read_log(self, after: int, limit: int, *, types: frozenset[str] = frozenset()) -> list[Change]:
@@ -152,12 +152,12 @@ class SqliteStore:
 
     def document(self, kind: str, key: str) -> Document | None:
         """See `hub.store.ports.Store.document`."""
-        with self._connections.reading() as db:
+        with self._connections.borrowed() as db:
             return documents.read(db, kind, key)
 
     def documents(self, kind: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> list[Document]:
         """See `hub.store.ports.Store.documents`."""
-        with self._connections.reading() as db:
+        with self._connections.borrowed() as db:
             return documents.read_many(db, kind, prefix, after, limit)
 
     def tally(self, scope: Scope) -> dict[str, int]:
