@@ -71,12 +71,30 @@ class Principal:
         """Say whether this sign-in is for a collection; whether the account may use it is another question."""
         return self.collections is None or collection in self.collections
 
+    def can(self, ability: Ability) -> bool:
+        """Say whether it is able to do what no collection grants: by its role, and with no narrower token."""
+        return is_able(self.role, ability) and not self._narrow
+
     def must_be_able(self, ability: Ability) -> None:
         """Check the account's role before something that no collection grants.
 
         Raises:
             NotAllowed: the role is not able to, or the token is narrower than its account.
         """
-        if not is_able(self.role, ability) or self.collections is not None or self.rights != ALL_RIGHTS:
+        if not is_able(self.role, ability):
             roles = " or ".join(role for role in ROLES if is_able(role, ability))
             raise NotAllowed(f"{self.user} may not do this: it is for accounts with the role {roles}")
+        self.must_be_whole()
+
+    def must_be_whole(self) -> None:
+        """Check that this sign-in may do all that its account may, before something that belongs to no collection.
+
+        Raises:
+            NotAllowed: the token is narrower than its account.
+        """
+        if self._narrow:
+            raise NotAllowed(f"the token {self.token} is for a part of what {self.user} may do: sign in with another")
+
+    @property
+    def _narrow(self) -> bool:
+        return self.collections is not None or self.rights != ALL_RIGHTS

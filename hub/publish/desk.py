@@ -177,9 +177,9 @@ class Desk:
         """Say for the account's organisation whether originators may be told its name.
 
         Raises:
-            NotAllowed: the token may only read.
+            NotAllowed: the token may only read, or is for some collections only.
         """
-        _must_write(who)
+        who.must_be_whole()
         self._publication.receipts.consent(who.organisation, given)
 
     def _shown(self, who: Principal, advisories: Iterable[Advisory]) -> Iterator[Shown]:

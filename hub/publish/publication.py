@@ -107,8 +107,8 @@ def must_decide(who: Principal, advisory: Advisory) -> None:
     Raises:
         NotAllowed: it may not.
     """
-    if not (who.reader.analyst and advisory.organisation == who.organisation):
-        who.must_be_able("review")
+    own = advisory.organisation == who.organisation
+    who.must_be_able("confidential" if own else "review")
 
 
 def publication_of(

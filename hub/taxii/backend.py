@@ -183,11 +183,10 @@ class HubBackend(Backend):  # type: ignore[misc]
         """Withdraw an object, or the versions of it that the request names (section 5.7).
 
         Raises:
-            NotAllowed: it belongs to another organisation and the account is not one of the city's analysts.
+            NotAllowed: it belongs to another organisation and the account is not able to review.
             NotFound: nothing that the account may see fits.
         """
         asked = _asked()
-        reader = asked.principal.reader
         gone = [
             Withdrawal(asked.named.key, object_id, times.parse_timestamp(entry.version_text))
             for entry in self._entries(asked, asked.filters)
@@ -195,8 +194,8 @@ class HubBackend(Backend):  # type: ignore[misc]
         latest = self._store.get(asked.scope, [object_id]).get(object_id) if gone else None
         if latest is None:
             raise NotFound("there is no such object, or no such version of it, in this collection")
-        if latest.audience.owner != reader.organisation and not reader.analyst:
-            raise NotAllowed("only the organisation that handed it in, or the city's analysts, can withdraw it")
+        if latest.audience.owner != asked.principal.organisation and not asked.principal.can("review"):
+            raise NotAllowed("only the organisation that handed it in, or a senior analyst, can withdraw it")
         ends = any(one.version == latest.version for one in gone)
         if self._publication is not None:
             # Elsewhere first: should the hub be killed in between, the same request does the rest.

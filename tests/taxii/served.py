@@ -186,6 +186,7 @@ def prepare(data: Path) -> dict[str, str]:
     tokens = {}
     for name, organisation, role in (
         ("ana", "city", "analyst"),
+        ("sen", "city", "senior-analyst"),
         ("leo", "water", "liaison"),
         ("lia", "gas", "liaison"),
         ("pam", "gas", "partner"),
