@@ -90,3 +90,13 @@ def test_what_belongs_to_no_collection_needs_a_whole_sign_in(hub: Hub) -> None:
         with pytest.raises(NotAllowed):
             desk.consent(replace(hub.principal("ben"), **token), given=True)  # type: ignore[arg-type]
     desk.publish(hub.principal("ana"), own["id"], "", ())
+
+
+def test_a_token_for_another_collection_sees_no_advisory(hub: Hub) -> None:
+    advisory = report()
+    post(hub, "lea", advisory)
+    work(hub)
+    desk, ben = Desk(hub.publication, hub.accounts), hub.principal("ben")
+    for collections, seen in ((None, 1), ({"federal-advisories"}, 1), ({"sightings"}, 0), (set(), 0)):
+        narrow = replace(ben, collections=None if collections is None else frozenset(collections))
+        assert len(desk.page(narrow, state=None, after="", limit=10)[0]) == seen
