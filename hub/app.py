@@ -218,6 +218,7 @@ class Hub:
             Job("expiry", times.MINUTE, self.publication.publisher.expire),
             Job("endings", 2 * times.SECOND, self.publication.expiry.sweep),
             Job("retraction", 5 * times.SECOND, self.publication.retraction.follow),
+            Job("farewells", 5 * times.SECOND, self.publication.farewells.run),
         ]
 
     def _settle(self) -> bool:

@@ -14,6 +14,7 @@ import msgspec
 from hub.access.audit import Audit
 from hub.access.certificates import KIND as CERTIFICATE_KIND
 from hub.access.certificates import Certificates
+from hub.access.departures import departure
 from hub.access.hashing import hash_password
 from hub.access.kept import Kept
 from hub.access.members import Group, Organisation, User
@@ -61,7 +62,7 @@ class Accounts:
             self._check_organisation(new, frozenset(old.groups))
             return new
 
-        return self._organisations.change(name, checked)
+        return self._organisations.change(name, checked, also=departure)
 
     def remove_organisation(self, name: str) -> None:
         """Remove a member that has no users any more; its name stays reserved for it."""

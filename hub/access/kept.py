@@ -83,8 +83,16 @@ class Kept(Generic[_One]):
         self.must_be_new(key)
         self._commit("add", key, value, 0, also)
 
-    def change(self, key: str, change: Callable[[_One], _One], action: str = "change") -> _One:
+    def change(
+        self,
+        key: str,
+        change: Callable[[_One], _One],
+        action: str = "change",
+        also: Callable[[_One, _One], Sequence[DocumentWrite]] = lambda _before, _after: (),
+    ) -> _One:
         """Replace one by what ``change`` makes of it as it is now; what others change at once is not lost.
+
+        ``also`` says what else is to be written in the same commit, from what it was and what it becomes.
 
         Raises:
             NotFound: there is none.
@@ -93,7 +101,7 @@ class Kept(Generic[_One]):
             value, version = self.get(key)
             changed = change(value)
             try:
-                self._commit(action, key, changed, version)
+                self._commit(action, key, changed, version, also(value, changed))
             except Conflict:
                 if self.get(key)[1] == version:
                     raise

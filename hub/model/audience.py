@@ -52,6 +52,19 @@ class Audience:
     pap: PAP = PAP.CLEAR
     groups: tuple[str, ...] = ()
 
+    @classmethod
+    def farewell_to(cls, organisation: str) -> Audience:
+        """Return the audience of what one organisation is told last of an object that it may see no more.
+
+        It has no owner, and neither the city nor the hub itself sees it: to everybody else the object is as it was.
+        """
+        return cls("", TLP.UNKNOWN, PAP.RED, (organisation,))
+
+    @property
+    def is_farewell(self) -> bool:
+        """Whether it is that of a farewell."""
+        return not self.owner
+
     @property
     def label(self) -> str:
         """One text per distinct audience: its identity in a store."""
@@ -108,6 +121,9 @@ def may(reader: Reader, audience: Audience, purpose: Purpose = "read") -> Decisi
     hub, AMBER and AMBER+STRICT for the owner, those it was addressed to and the city, RED and unknown markings for
     the owner, those it was addressed to and the city's analysts.
     """
+    if audience.is_farewell:
+        told = reader.organisation in audience.groups and purpose == "read"
+        return Decision(told, "it is the last that one organisation is told of an object that it may see no more")
     if purpose == "block" and audience.pap >= PAP.AMBER:
         return Decision(False, f"PAP:{audience.pap.name} allows no action that the attacker can notice")
     if audience.tlp <= TLP.GREEN:

@@ -201,7 +201,7 @@ class Desk:
         store, found = self._publication.store, {}
         for key, ids in targets.items():
             found.update(store.get(Scope(who.reader, frozenset((key,)) & readable), ids))
-        return found
+        return {id: one for id, one in found.items() if not one.audience.is_farewell}
 
     def _inboxes(self) -> Iterator[Collection]:
         return (one for one in self._collections if one.advisories_to)

@@ -12,6 +12,7 @@ from hub.errors import NotFound
 from hub.publish.advisories import Advisory
 from hub.publish.collections import Collection, Collections
 from hub.publish.expiry import Expiry
+from hub.publish.farewells import Farewells
 from hub.publish.handing_in import HandingIn
 from hub.publish.publisher import Publisher
 from hub.publish.receipts import Pulls, Receipts, Status
@@ -31,6 +32,7 @@ class Publication:
     receipts: Receipts
     retraction: Retraction
     expiry: Expiry
+    farewells: Farewells
     signin: SignIn
 
     def withdraw_copies(self, collection: Collection, deleted: Change, versions: frozenset[int], user: str) -> None:
@@ -141,5 +143,6 @@ def publication_of(
         receipts=receipts,
         retraction=retraction,
         expiry=Expiry(store, retraction, grace),
+        farewells=Farewells(store, accounts, retraction),
         signin=signin,
     )

@@ -169,7 +169,8 @@ class Publisher:
         if found is not None and found[0].state == "published":
             target = self.target(found[0])
             scope = Scope(principal.reader, frozenset((target.key,)))
-            if self._collections.may_read(principal, target) and id in self._store.get(scope, [id]):
+            seen = self._store.get(scope, [id]).get(id) if self._collections.may_read(principal, target) else None
+            if seen is not None and not seen.audience.is_farewell:
                 return self._receipts.acknowledge(found[0], principal.organisation, user, at)
         raise NotFound(f"there is no published advisory {id} that {user} may read")
 

@@ -170,6 +170,12 @@ class Status:
     stale: int
 
 
+def last_poll(store: Store, organisation: str) -> int | None:
+    """Return the moment (microseconds UTC) after which an organisation surely polled nothing, None if it never did."""
+    polled = store.document(_POLLED, organisation)
+    return None if polled is None else int(polled.value) + _NOTED_EVERY
+
+
 class Receipts:
     """Reads what was noted, and takes acknowledgements and consents.
 

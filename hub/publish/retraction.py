@@ -60,14 +60,18 @@ def take_back(changes: Iterable[Change], *, expired: bool = False) -> Batch:
     return Batch(drafts=drafts, withdrawals=gone)
 
 
-def revoked_draft(change: Change, source: str = SOURCE) -> Draft | None:
-    """Return a stored version once more, revoked, for its audience; None if it is so already or cannot be."""
+def revoked_draft(change: Change, source: str = SOURCE, later: int = _MILLISECOND) -> Draft | None:
+    """Return a stored version once more, revoked, for its audience; None if it is so already or cannot be.
+
+    Args:
+        change: the version. source: of the new one. later: microseconds that it is newer.
+    """
     if change.action != "put" or change.version is None or not _can_be_revoked(change):
         return None
     obj = orjson.loads(change.body)
     if obj.get("revoked", False):
         return None
-    version = change.version + _MILLISECOND
+    version = change.version + later
     text = format_timestamp(version, 6 if version % _MILLISECOND else 3)
     said = msgspec.json.decode(change.body, type=dict[str, msgspec.Raw])
     said |= {"modified": msgspec.Raw(b'"%s"' % text.encode()), "revoked": msgspec.Raw(b"true")}
@@ -175,7 +179,10 @@ class Retraction:
         closed = [
             one
             for one in changes
-            if one.action == "put" and one.collection in self.published and one.audience.tlp > TLP.GREEN
+            if one.action == "put"
+            and one.collection in self.published
+            and one.audience.tlp > TLP.GREEN
+            and not one.audience.is_farewell
         ]
         if not closed:
             return

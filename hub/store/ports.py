@@ -28,7 +28,8 @@ class Scope:
     """What a read may see; part of every store query, so also of counts, pages and headers.
 
     Attributes:
-        reader: on whose behalf; None is the hub itself (correlation, publication), which sees every audience.
+        reader: on whose behalf; None is the hub itself (correlation, publication), which sees every audience
+            except farewells (`hub.model.audience.Audience.farewell_to`).
         collections: keys of the collections the reader may read; None is all of them (the hub itself).
         purpose: what for.
     """

@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.model.audience import PAP, TLP, Audience, Reader, may
-from hub.store.ports import Batch, Draft, PageQuery, Scope, SearchQuery, Store, Versions, Withdrawal
-from hub.store.query import parse
+from hub.store.ports import HUB, Batch, Draft, PageQuery, Scope, SearchQuery, Store, Versions, Withdrawal
+from hub.store.query import Everything, parse
 from tests.contract.conftest import ENGINES, forget
-from tests.contract.drafts import body_of, draft
+from tests.contract.drafts import ANALYST, CITY_ONLY, STRANGER, WATER, body_of, draft
 
 ORGANISATIONS = ("city", "water", "bank")
 COLLECTIONS = ("a", "b", "c")
@@ -30,7 +30,7 @@ SEARCHES = ("type:indicator", "type:report OR type:indicator", "type:indicator A
 
 audiences = st.builds(
     Audience,
-    st.sampled_from(ORGANISATIONS),
+    st.sampled_from((*ORGANISATIONS, "")),
     st.sampled_from(TLP),
     st.sampled_from(PAP),
     st.sets(st.sampled_from((*ORGANISATIONS, "utilities")), max_size=2).map(lambda names: tuple(sorted(names))),
@@ -203,3 +203,23 @@ def test_every_read_gives_what_may_allows(engine: str) -> None:
             shutil.rmtree(folder)
 
     holds()
+
+
+def test_a_farewell_is_for_its_organisation_alone_and_not_even_for_the_hub(store: Store):
+    told = Audience.farewell_to("waterworks")
+    store.commit(Batch([draft(version=1, audience=CITY_ONLY, observables=("domain-name:evil.example",))]))
+    store.commit(Batch([draft(version=2, audience=told, observables=("domain-name:evil.example",))]))
+    for scope, version in ((HUB, 1), (ANALYST, 1), (WATER, 2)):
+        assert store.get(scope, ["indicator--1"])["indicator--1"].version == version
+        assert [one.version for one in store.history(scope, "indicator--1")] == [version]
+        found = store.lookup(scope, ["domain-name:evil.example"])["domain-name:evil.example"]
+        assert [one.version for one in found] == [version]
+        assert [one.version for one in store.search(scope, SearchQuery(Everything())).changes] == [version]
+        page = store.read_manifest(scope, PageQuery("a", versions=Versions(all=True)))
+        assert len(page.entries) == 1
+        assert store.tally(scope) == {"a": 1}
+    assert store.get(STRANGER, ["indicator--1"]) == {}
+    store.commit(Batch(withdrawals=[Withdrawal("a", "indicator--1", 2)]))
+    assert store.get(WATER, ["indicator--1"]) == {}
+    assert store.get(HUB, ["indicator--1"])["indicator--1"].version == 1
+    assert store.verify() == []

@@ -105,7 +105,10 @@ class Places:
     def sight(self, scope: Scope) -> Sight:
         """Return what a scope may see of the places known now."""
         known = len(self._places)
-        allowed = [True] * known if scope.reader is None else self._decided(scope.reader, scope.purpose, known)
+        if scope.reader is None:
+            allowed = [not audience.is_farewell for audience in self._audiences[:known]]
+        else:
+            allowed = self._decided(scope.reader, scope.purpose, known)
         collections = scope.collections
         return Sight(
             known,
@@ -114,7 +117,7 @@ class Places:
                 for number, place in enumerate(self._places[:known], 1)
                 if allowed[number - 1] and (collections is None or place.collection in collections)
             ),
-            scope.reader is None and collections is None,
+            scope.reader is None and collections is None and all(allowed),
         )
 
     def _decided(self, reader: Reader, purpose: Purpose, known: int) -> list[bool]:

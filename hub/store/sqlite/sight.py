@@ -48,29 +48,28 @@ class Sights:
     def __init__(self, audiences: Names, collections: Names) -> None:
         self._audiences = audiences
         self._collections = collections
-        self._allowed: dict[tuple[Reader, Purpose], tuple[int, str]] = {}
+        self._allowed: dict[tuple[Reader | None, Purpose], tuple[int, str | None]] = {}
 
     def of(self, scope: Scope, db: sqlite3.Connection) -> Sight:
         """Return what the scope sees in the snapshot of ``db``: no row in it has an audience not asked about."""
         audiences = self._audiences.refresh(db)
         self._collections.refresh(db)
-        allowed = None
-        if scope.reader is not None:
-            known, allowed = self._allowed.get((scope.reader, scope.purpose), (-1, ""))
-            if known < audiences:
-                allowed = self._ask(scope.reader, scope.purpose, audiences)
+        known, allowed = self._allowed.get((scope.reader, scope.purpose), (-1, None))
+        if known < audiences:
+            allowed = self._ask(scope.reader, scope.purpose, audiences)
         collections = None
         if scope.collections is not None:
             numbers = [self._collections.number(key) for key in scope.collections]
             collections = _numbered(number for number in numbers if number is not None)
         return Sight(allowed, collections)
 
-    def _ask(self, reader: Reader, purpose: Purpose, count: int) -> str:
-        allowed = _numbered(
-            number
-            for number in range(1, count + 1)
-            if may(reader, Audience.from_label(self._audiences.text(number)), purpose).allowed
-        )
+    def _ask(self, reader: Reader | None, purpose: Purpose, count: int) -> str | None:
+        known = [(number, Audience.from_label(self._audiences.text(number))) for number in range(1, count + 1)]
+        if reader is None:
+            seen = [number for number, audience in known if not audience.is_farewell]
+        else:
+            seen = [number for number, audience in known if may(reader, audience, purpose).allowed]
+        allowed = None if reader is None and len(seen) == count else _numbered(seen)
         if len(self._allowed) >= _REMEMBERED:
             self._allowed.clear()
         self._allowed[reader, purpose] = (count, allowed)
