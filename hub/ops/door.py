@@ -122,8 +122,8 @@ class _Door:
         try:
             if self._visits <= _MOST_CONNECTIONS:
                 await self._serve(reader, writer)
-        except* (OSError, TimeoutError, h11.ProtocolError):
-            pass  # he is gone, too slow, or does not speak HTTP: there is nobody to tell
+        except* (OSError, TimeoutError, h11.ProtocolError, asyncio.CancelledError):
+            pass  # he is gone, too slow, or does not speak HTTP, or the door is shut: there is nobody to tell
         finally:
             self._visits -= 1
             writer.close()
@@ -134,9 +134,13 @@ class _Door:
         fingerprint = hashlib.sha256(certificate).hexdigest()
         told = HEADER.encode(), f"{self._plan.secret} {fingerprint} {address}".encode()
         outside = _Side(h11.Connection(h11.SERVER, _LARGEST_HEAD), reader, writer)
-        inner_reader, inner_writer = await asyncio.open_connection(
-            self._plan.inside_host, self._plan.inside_port, ssl=self._inside, limit=_PIECE
-        )
+        try:
+            inner_reader, inner_writer = await asyncio.open_connection(
+                self._plan.inside_host, self._plan.inside_port, ssl=self._inside, limit=_PIECE
+            )
+        except OSError:  # the web server is being started again
+            await _refuse(outside, 503, ("Retry-After", "1"))
+            return
         try:
             if inner_writer.get_extra_info("ssl_object").getpeercert(binary_form=True) != self._own:
                 return
@@ -179,10 +183,11 @@ async def _exchange(outside: _Side, inside: _Side, told: tuple[bytes, bytes]) ->
     if not isinstance(request, h11.Request):
         return False
     if request.method == b"CONNECT":
-        await outside.send(h11.Response(status_code=405, headers=[("Content-Length", "0"), ("Connection", "close")]))
-        await outside.send(h11.EndOfMessage())
+        await _refuse(outside, 405)
         return False
     headers = [(name, value) for name, value in request.headers if _passes(name)]
+    if any(name == b"transfer-encoding" for name, _ in headers):  # one length, or two could be read
+        headers = [(name, value) for name, value in headers if name != b"content-length"]
     await inside.send(h11.Request(method=request.method, target=request.target, headers=[*headers, told]))
     async with asyncio.TaskGroup() as both:  # a client who leaves ends the waiting for an answer
         body = both.create_task(_pass_body(outside, inside))
@@ -190,6 +195,12 @@ async def _exchange(outside: _Side, inside: _Side, told: tuple[bytes, bytes]) ->
         body.cancel()  # the answer may come before the whole body did; then neither connection can be used again
     states = {outside.http.our_state, outside.http.their_state, inside.http.our_state, inside.http.their_state}
     return states == {h11.DONE}
+
+
+async def _refuse(outside: _Side, status: int, *headers: tuple[str, str]) -> None:
+    closing = [("Content-Length", "0"), ("Connection", "close"), *headers]
+    await outside.send(h11.Response(status_code=status, headers=closing))
+    await outside.send(h11.EndOfMessage())
 
 
 async def _pass_body(outside: _Side, inside: _Side) -> None:
