@@ -15,6 +15,7 @@ from hub.access.principal import ROLES, Role
 from hub.cli.options import DataOption, JsonOption, opened
 from hub.cli.output import print_details, print_json, print_rows, print_text
 from hub.errors import BadRequest
+from hub.publish.sharing import not_there
 from hub.store.ports import HUB
 
 users = typer.Typer(help="Accounts.", no_args_is_help=True)
@@ -147,7 +148,10 @@ def list_collections(
             }
             for one in seen
         ]
+        missing = [] if principal or as_json else list(not_there(hub.collections, hub.accounts))
     print_rows(rows, as_json, "This account sees no collection.")
+    for key, grant in missing:
+        print_text(f"{key} is granted to {grant}, and there is none of that name.")
 
 
 def _row(user: User) -> dict[str, Any]:

@@ -79,6 +79,11 @@ class Collection(BaseModel):
     receipts: bool = False
     taxii: bool = True
 
+    @property
+    def grants(self) -> tuple[str, ...]:
+        """Whom anything of it is granted to, each once."""
+        return tuple(dict.fromkeys((*self.read, *self.write, *self.advertise)))
+
     @model_validator(mode="before")
     @classmethod
     def _alias_is_key(cls, values: dict[str, object]) -> dict[str, object]:
@@ -131,7 +136,7 @@ class Collections:
             case "write":
                 grants = collection.write
             case "know":
-                grants = (*collection.read, *collection.write, *collection.advertise)
+                grants = collection.grants
         if use != "know" and use not in principal.rights:
             return Decision(False, f"the token {principal.token} has not the right {use}")
         if not principal.is_for(collection.key):

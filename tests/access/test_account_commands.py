@@ -100,10 +100,12 @@ def test_groups_have_members_and_do_not_vanish_while_something_is_shared_with_th
     (data / "threathub.toml").write_text(f'feeds = "{own.parent}"\n')
     for name in ("power", "gas"):
         run(data, "org", "add", name, "--title", name)
+    assert "shared is granted to group:grid, and there is none" in run(data, "collection", "list")
     run(data, "group", "add", "grid", "--title", "Grid", "--member", "power")
     assert told(data, "group", "list") == [
         {"name": "grid", "title": "Grid", "sector": False, "members": ["power"], "shared": ["collection shared"]}
     ]
+    assert "there is none" not in run(data, "collection", "list")
     words = ("--add", "gas", "--remove", "power", "--title", "The grid", "--sector")
     changed = told(data, "group", "change", "grid", *words)
     assert (changed["members"], changed["title"], changed["sector"]) == (["gas"], "The grid", True)

@@ -118,6 +118,23 @@ def test_changes_at_once_are_all_kept(accounts: Accounts, store: SqliteStore) ->
     assert {"group-0", "group-1", "group-2", "utilities"} == set(water.groups)
 
 
+def test_of_two_that_take_a_name_at_once_one_gets_it(accounts: Accounts, store: SqliteStore) -> None:
+    def take(number: int) -> bool:
+        mine = Accounts(store)
+        try:
+            if number % 2:
+                mine.add_group(Group("grid", "Grid"))
+            else:
+                mine.add_organisation(Organisation("grid", "Grid Ltd"))
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(take, range(6))) == 1
+    assert (accounts.group("grid") is None) != (accounts.organisation("grid") is None)
+
+
 def test_a_token_that_is_used_for_the_first_time_today_can_be_revoked(accounts: Accounts) -> None:
     """Noting its use must neither hold up its revocation nor bring it back."""
     token, _ = accounts.add_token("leo")
