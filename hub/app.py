@@ -11,6 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import structlog
+
 from connectors.contract import Item
 from connectors.feeds import Feed, load_feeds
 from connectors.http import Http
@@ -193,11 +195,16 @@ class Hub:
         """Return the counts of wrong passwords that this hub's server processes share; `Guesses.close` it."""
         return Guesses(self.settings.data)
 
-    def _limits(self) -> Limits:
+    def _counts(self) -> tuple[Guesses, Limits]:
+        """Return what counts guesses and budgets; without room on disk each server process counts for itself."""
         settings = self.settings
         posted = settings.limit_posted * MEGABYTE
         rates = Rates(settings.limit_requests, settings.limit_organisation, settings.limit_refused, posted)
-        return Limits(rates, settings.data)
+        try:
+            return self.guesses(), Limits(rates, settings.data)
+        except NoSuchFile as error:
+            structlog.get_logger("hub.access").warning("counts are not shared by server processes", why=error.message)
+            return Guesses(), Limits(rates)
 
     def run_due_feeds(self) -> bool:
         """Fetch every enabled feed whose time has come; return whether there was one."""
@@ -245,7 +252,7 @@ class Hub:
             public_url=settings.public_url,
         )
         probes = Probes(self.store, settings.title, self.feed_failures)
-        signin = SignIn(self.accounts, self.audit, self.guesses(), self._limits(), self.certificates)
+        signin = SignIn(self.accounts, self.audit, *self._counts(), self.certificates)
         desk = Desk(self.publication, self.accounts)
         api = api_application(desk, signin, self.audit, settings.title, settings.max_body)
 

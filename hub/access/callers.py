@@ -59,24 +59,32 @@ class Callers:
         self._proxies = proxies or Proxies()
         self._secret = secret.encode()
         self._door = door.encode()
+        self._hinted = False
 
     def read(self, environ: MutableMapping[str, Any]) -> Caller:
         """Return who sent a WSGI request, and take what was told of him out of it."""
         peer = environ.get("REMOTE_ADDR", "")
         forwarded, told = environ.pop(_ADDRESS, None), environ.pop(_TOLD, None)
         if told is None:
-            return Caller(self._proxies.client(peer, forwarded))
+            return Caller(self._client(peer, forwarded))
         secret, _, rest = told.partition(" ")
         if _same(self._door, secret):
             fingerprint, _, address = rest.partition(" ")
             return Caller(self._proxies.client(address, None), fingerprint)
-        client = self._proxies.client(peer, forwarded)
+        client = self._client(peer, forwarded)
         if not self._proxies.trusts(peer):
             return Caller(client)
         if not _same(self._secret, secret):
             log.warning("a proxy told of a client certificate without the right proxy_secret", proxy=peer)
             return Caller(client)
         return Caller(client, _fingerprint(rest.strip()))
+
+    def _client(self, peer: str, forwarded: str | None) -> str:
+        if forwarded and not self._hinted and not self._proxies.trusts(peer):
+            self._hinted = True  # once: anybody can send it
+            hint = "X-Forwarded-For is ignored; if a reverse proxy of yours sends it, name it in the setting proxies"
+            log.warning(hint, sender=peer)
+        return self._proxies.client(peer, forwarded)
 
 
 def _same(secret: bytes, told: str) -> bool:

@@ -162,7 +162,7 @@ def _opened(path: Path, header: bytes, length: int) -> int:
                 path.unlink(missing_ok=True)
             draft, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
             try:
-                os.truncate(draft, length)
+                os.posix_fallocate(draft, 0, length)  # a page that the disk has no room for would kill the process
                 os.pwrite(draft, header, 0)
                 with contextlib.suppress(FileExistsError):
                     os.link(name, path)

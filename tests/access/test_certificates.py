@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from hub.access.accounts import Accounts
 from hub.access.audit import Audit
@@ -142,6 +143,14 @@ def test_without_a_secret_no_proxy_is_believed() -> None:
     for told in (PRINT, f" {PRINT}", f"None {PRINT}"):
         environ = {"REMOTE_ADDR": "10.0.0.1", "HTTP_X_CLIENT_CERTIFICATE": told}
         assert Callers(Proxies(["10.0.0.0/8"])).read(environ).certificate is None
+
+
+def test_a_proxy_that_was_not_named_is_hinted_at_once() -> None:
+    callers = Callers(Proxies(["10.0.0.0/8"]))
+    with capture_logs() as logs:
+        for peer in ("10.0.0.1", "127.0.0.1", "127.0.0.1"):
+            callers.read({"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": "192.0.2.1"})
+    assert [line["sender"] for line in logs] == ["127.0.0.1"]
 
 
 @given(told=st.text(max_size=100))

@@ -14,9 +14,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from hub.access.certificates import Certificates
+from hub.access.certificates import Certificates, read_certificate
+from hub.store.ports import Batch, DocumentWrite
 from hub.store.sqlite.engine import SqliteStore
 from tests.access.authority import Authority, Issued
 from tests.access.served import TAXII, Served, served
@@ -105,9 +107,19 @@ def test_unknown_certificates_are_told_so_and_strangers_do_not_pass_the_handshak
     assert (status, told["error_code"]) == (401, "not-signed-in")
     assert "have it registered" in told["description"]
     foreign = Authority(tmp_path / "foreign", "foreign authority").issue("siem")
-    for shown in (None, foreign, authority.issue("old", days=-1)):
+    for shown in (None, foreign):
         with pytest.raises((ssl.SSLError, ConnectionError, http.client.RemoteDisconnected)):
             ask(hub.door, authority.client_context(shown))
+
+
+def test_an_expired_certificate_is_told_so(hub: Served, authority: Authority) -> None:
+    old = authority.issue("old", days=-1)
+    kept = read_certificate(old.content, "leo")
+    store = SqliteStore(hub.data / "hub.db")  # it was good when it was registered
+    store.commit(Batch(documents=[DocumentWrite("certificate", kept.fingerprint, msgspec.json.encode(kept))]))
+    store.close()
+    status, told = ask(hub.door, authority.client_context(old))
+    assert (status, "expired" in told["description"]) == (401, True)
 
 
 def test_nobody_can_claim_a_certificate_by_a_header(hub: Served, authority: Authority) -> None:
