@@ -198,6 +198,9 @@ def views(prefix: str, desk: Desk, audit: Audit) -> APIBlueprint:
     _reading(api, desk)
     _working(api, desk, audit)
     _ending(api, desk, audit)
+    # A default would not get into the document.
+    body = api.paths[f"{prefix}/advisories"].post.requestBody
+    body.required, body.description = True, Submission.__doc__
     return api
 
 

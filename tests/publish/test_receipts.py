@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from hub.access.accounts import Organisation
 from hub.app import Hub
@@ -202,3 +204,65 @@ def test_a_newer_version_is_to_be_acknowledged_anew(hub: Hub) -> None:
     assert hub.publication.publisher.acknowledge(advisory["id"], "wes", 9)
     assert not hub.publication.publisher.acknowledge(advisory["id"], "wes", 10)
     assert [one.acknowledged for one in hub.publication.status(advisory["id"]).recipients if one.acknowledged] == [9]
+
+
+USERS = {"wes": "water", "pat": "power", "ben": "bank", "sam": "state", "ana": "city", "lea": "fed"}
+events = st.one_of(
+    st.tuples(
+        st.sampled_from(("pull", "older", "another", "acknowledge")), st.sampled_from((*USERS, "new-0", "new-1"))
+    ),
+    st.tuples(st.sampled_from(("join", "leave")), st.sampled_from(("new-0", "new-1"))),
+    st.tuples(st.just("version"), st.just("lea")),
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(events, max_size=25))
+def test_receipts_are_what_was_served_and_nothing_else(hub: Hub, happened: list[tuple[str, str]]) -> None:
+    advisory = published(hub)
+    before, members = advisory, dict(USERS)
+    entitled = set(members.values())
+    pulled: set[str] = set()
+    acknowledged: set[str] = set()
+    for what, user in happened:
+        match what:
+            case "join" if user not in members:
+                hub.accounts.add_organisation(Organisation(user, "New", "partner"), again=user in hub_had(hub))
+                hub.accounts.add_user(user, user, "partner")
+                members[user] = user
+            case "leave" if user in members:
+                hub.accounts.remove_user(user)
+                hub.accounts.remove_organisation(user)
+                del members[user]
+            case "version":
+                before, advisory = advisory, next_version(advisory, name=f"after {len(happened)}")
+                post(hub, "lea", advisory)
+                work(hub)
+                entitled, pulled, acknowledged = set(members.values()), set(), set()
+            case "pull" if user in members:
+                serve(hub, user, indicator(), advisory)
+                pulled.add(members[user])
+            case "older" if user in members and before is not advisory:
+                serve(hub, user, before)
+            case "another" if user in members:
+                serve(hub, user, report(), indicator(name=advisory["id"]))
+            case "acknowledge" if user in members:
+                hub.publication.publisher.acknowledge(advisory["id"], user, times.now())
+                acknowledged.add(members[user])
+    counted = entitled - {"fed", "city"}
+    status = hub.publication.status(advisory["id"])
+    assert status.entitled == len(counted)
+    assert status.pulled == len(counted & pulled)
+    assert status.acknowledged == len(counted & acknowledged)
+    assert status.late == len(pulled - entitled)
+    assert (status.half_after is not None) == (2 * status.pulled >= status.entitled)
+    assert (status.ninety_after is not None) == (10 * status.pulled >= 9 * status.entitled)
+    assert {one.organisation for one in status.recipients if one.pulled} == pulled - {"fed", "city"}
+    for user in {"new-0", "new-1"} & members.keys():
+        hub.accounts.remove_user(user)
+        hub.accounts.remove_organisation(user)
+
+
+def hub_had(hub: Hub) -> set[str]:
+    """Return the names that an organisation had once."""
+    return {document.key for document in hub.store.documents("name")}
