@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +48,7 @@ class Running:
     data: Path
     tokens: dict[str, str]
     settings: dict[str, str]
+    environment: dict[str, str] = field(default_factory=dict)
     port: int = 0
     printed: Path = Path()
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
@@ -59,11 +60,17 @@ class Running:
     def start(self) -> None:
         """Start the hub and wait until it answers."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("THREATHUB_")}
-        given = {f"THREATHUB_{name.upper()}": value for name, value in self.settings.items()}
+        environment = kept | self.environment
+        environment |= {f"THREATHUB_{name.upper()}": value for name, value in self.settings.items()}
         command = [sys.executable, "-m", "hub.cli", "serve", "--data", str(self.data), "--port", str(self.port)]
         with self.printed.open("ab") as output:
             self.process = subprocess.Popen(
-                command, stdout=output, stderr=output, cwd=ROOT, env=kept | given, start_new_session=True
+                command,
+                stdout=output,
+                stderr=output,
+                cwd=ROOT,
+                env=environment,
+                start_new_session=True,
             )
         until = time.monotonic() + START_SECONDS
         while not self.answers():
@@ -135,8 +142,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def prepare(folder: Path, **settings: str) -> Running:
-    """Make a hub with a member for every kind of reader, and two collections that everybody may read."""
+def prepare(folder: Path, environment: Mapping[str, str] | None = None, /, **settings: str) -> Running:
+    """Make a hub with a member for every kind of reader, and two collections that everybody may read.
+
+    Args:
+        folder: for everything. environment: further variables of its processes. settings: of the hub.
+    """
     own = folder / "own" / "collections"
     own.mkdir(parents=True)
     for key, published in ((SHARED, "false"), (PUBLISHED, "true")):
@@ -153,7 +164,7 @@ def prepare(folder: Path, **settings: str) -> Running:
     finally:
         hub.close()
     given = {"feeds": str(own.parent), "cache": str(CACHE), "log_format": "json"} | settings
-    return Running(data, tokens, given, free_port(), folder / "printed.txt")
+    return Running(data, tokens, given, dict(environment or {}), free_port(), folder / "printed.txt")
 
 
 @contextmanager
