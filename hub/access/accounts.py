@@ -138,7 +138,8 @@ class Accounts:
         self._users.must_be_new(name)
         if password is not None:
             user = replace(user, password_hash=hash_password(password))
-        self._users.add(name, user)
+        # A key that was made while an earlier account of that name was being removed must not open this one.
+        self._users.add(name, user, self._keys_of(name))
         return user
 
     def change_user(self, name: str, change: Callable[[User], User]) -> User:
@@ -158,11 +159,9 @@ class Accounts:
 
     def remove_user(self, name: str) -> None:
         """Remove an account, its tokens and its certificates."""
-        tokens = [token.id for token in self.tokens() if token.user == name]
-        certificates = [one.fingerprint for one in Certificates(self._store).all() if one.user == name]
-        gone = [DocumentWrite("token", id, None) for id in tokens]
-        gone += [DocumentWrite(CERTIFICATE_KIND, fingerprint, None) for fingerprint in certificates]
-        self._users.remove(name, details={"tokens": len(tokens), "certificates": len(certificates)}, also=gone)
+        gone = self._keys_of(name)
+        tokens = sum(one.kind == "token" for one in gone)
+        self._users.remove(name, details={"tokens": tokens, "certificates": len(gone) - tokens}, also=gone)
 
     def user(self, name: str) -> tuple[User, int] | None:
         """Return one account and the version of its document."""
@@ -223,6 +222,12 @@ class Accounts:
         if token.last_used != today:
             used = msgspec.json.encode(replace(token, last_used=today, last_from=where))
             self._store.commit(Batch(documents=[DocumentWrite("token", token.id, used, expect=version)]))
+
+    def _keys_of(self, user: str) -> list[DocumentWrite]:
+        """Return the writes that remove the tokens and certificates of an account."""
+        tokens = [DocumentWrite("token", one.id, None) for one in self.tokens() if one.user == user]
+        certificates = (one.fingerprint for one in Certificates(self._store).all() if one.user == user)
+        return [*tokens, *(DocumentWrite(CERTIFICATE_KIND, fingerprint, None) for fingerprint in certificates)]
 
     def _check_organisation(self, organisation: Organisation, already_in: frozenset[str]) -> None:
         organisation.check()

@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from hub.access.accounts import Accounts, Organisation
-from hub.errors import BadRequest, Conflict, NotFound
+from hub.access.signin import SignIn
+from hub.errors import BadRequest, Conflict, NotFound, NotSignedIn
+from hub.store.ports import Batch, DocumentWrite
 from hub.store.sqlite.engine import SqliteStore
 from tests.access.conftest import PASSWORD
 
@@ -60,6 +62,18 @@ def test_removing_a_user_removes_the_tokens(accounts: Accounts) -> None:
     accounts.remove_user("leo")
     assert accounts.token(token.id) is None
     assert [one.id for one in accounts.tokens()] == [kept.id]
+
+
+def test_a_key_that_outlived_an_account_does_not_open_its_namesake(accounts: Accounts, store: SqliteStore) -> None:
+    """As when a token is made while the account is being removed by another process."""
+    token, text = accounts.add_token("leo")
+    document = store.document("token", token.id)
+    assert document is not None
+    accounts.remove_user("leo")
+    store.commit(Batch(documents=[DocumentWrite("token", token.id, document.value)]))
+    accounts.add_user("leo", "city", "administrator")
+    with pytest.raises(NotSignedIn):
+        SignIn(accounts).principal(f"Bearer {text}")
 
 
 def test_secrets_cannot_be_read_back(accounts: Accounts, store: SqliteStore) -> None:
