@@ -69,7 +69,9 @@ class Passwords:
         self._refuse_locked(attempt)
         if self._right.holds(digest, version):
             return Verdict(True)
-        with self._stripes[digest[0] % _STRIPES]:  # many connections of one client: argon2 runs for the first
+        with self._turns.after(
+            self._stripes[digest[0] % _STRIPES]
+        ):  # many connections of one client: argon2 runs for the first
             if self._right.holds(digest, version):
                 return Verdict(True)
             if self._wrong.holds(digest, version):

@@ -15,13 +15,14 @@ _AGAIN = 2
 class Turns:
     """Lets two passwords be checked at a time, and few wait; one for each process.
 
-    Strangers take one of the two places at most, and half of the server's threads while they wait. So a flood of
+    Strangers take one of the two places at most, and few of the server's threads while they wait. So a flood of
     guesses from anywhere neither keeps those out who have signed in from where they are before, nor those with tokens.
     """
 
-    def __init__(self, *, waiting_strangers: int = 16, waiting_known: int = 8) -> None:
+    def __init__(self, *, waiting_strangers: int = 16, waiting_known: int = 16, followers: int = 48) -> None:
         self._places = threading.Semaphore(2)
         self._strangers = threading.Semaphore(1)
+        self._followers = threading.Semaphore(followers)
         self._queue = {False: threading.Semaphore(waiting_strangers), True: threading.Semaphore(waiting_known)}
 
     @contextmanager
@@ -39,6 +40,23 @@ class Turns:
                 yield
         finally:
             queue.release()
+
+    @contextmanager
+    def after(self, same: threading.Lock) -> Iterator[None]:
+        """Hold ``same``, after whoever checks the very same password: what he finds out need not be found again.
+
+        Raises:
+            TooManyRequests: too many wait like this already.
+        """
+        if not same.acquire(blocking=False):
+            if not self._followers.acquire(blocking=False):
+                raise _too_many()
+            same.acquire()
+            self._followers.release()
+        try:
+            yield
+        finally:
+            same.release()
 
 
 @contextmanager

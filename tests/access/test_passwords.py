@@ -122,6 +122,15 @@ def test_strangers_leave_a_place_to_those_who_are_known() -> None:
         pass
 
 
+def test_few_threads_wait_for_the_same_password() -> None:
+    turns, same = Turns(followers=0), threading.Lock()
+    with same, pytest.raises(TooManyRequests), turns.after(same):
+        pass
+    with turns.after(same):
+        assert same.locked()
+    assert not same.locked()
+
+
 def test_names_that_are_not_there_cost_and_count_like_others(
     accounts: Accounts, compared: list[tuple[str, str]]
 ) -> None:
