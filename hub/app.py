@@ -30,6 +30,7 @@ from hub.access.principal import Principal
 from hub.access.signin import SignIn
 from hub.admission.gate import Gate, Receipt
 from hub.admission.quarantine import Quarantine
+from hub.admission.readdressing import Readdressing
 from hub.admission.warninglists import WarningLists
 from hub.correlate.city import City
 from hub.correlate.engine import Correlation
@@ -180,6 +181,12 @@ class Hub:
             NotFound: there is no such account or token.
         """
         return SignIn(self.accounts).principal_of(user, token)
+
+    @property
+    def readdressing(self) -> Readdressing:
+        """What tightens and loosens markings."""
+        published = frozenset(one.key for one in self.collections if one.published)
+        return Readdressing(self.store, self.audit, self.warning_lists, self.settings.organisation, published)
 
     @property
     def explainer(self) -> Explainer:

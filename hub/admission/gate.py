@@ -19,6 +19,7 @@ from hub.admission.mint import EXPIRED, indicator_id, mint, read_value
 from hub.admission.origin import Origin
 from hub.admission.provenance import CONFLICT, Merged, audience_of, canonical, has_owner, members_of, owner_of
 from hub.admission.quarantine import quarantine_write, refusal_write
+from hub.admission.readdressing import floors
 from hub.admission.rules import check_rules
 from hub.admission.schema import check_identity, check_schema
 from hub.admission.strict_json import parse_object
@@ -26,7 +27,7 @@ from hub.admission.warninglists import WarningLists
 from hub.collector import no_collection
 from hub.errors import Overtaken, Refused
 from hub.model import times
-from hub.model.audience import Audience
+from hub.model.audience import TLP, Audience
 from hub.model.items import BadItem, IndicatorItem, StixItem
 from hub.model.observables import NotObservable, Observable
 from hub.model.stix import SCO_TYPES
@@ -112,7 +113,8 @@ class Gate:
     def audience(self, obj: Mapping[str, Any], origin: Origin) -> Audience:
         """Return for whom an object from there would be."""
         levels = self._levels.of([obj], (), origin.organisation)
-        return audience_of(obj, origin, levels, members_of(self._store, [obj], origin, self._home))
+        audience = audience_of(obj, origin, levels, members_of(self._store, [obj], origin, self._home))
+        return audience.at_least(floors(self._store).get(str(obj["id"]), TLP.CLEAR))
 
     def _admit(self, work: _Slice, documents: Sequence[DocumentWrite]) -> list[Result]:
         self._read(work)
@@ -253,12 +255,14 @@ class Gate:
         definitions = (obj for obj in objects if obj["type"] == "marking-definition")
         levels = self._levels.of(objects, definitions, work.origin.organisation)
         members = members_of(self._store, objects, work.origin, self._home)
+        least = floors(self._store)
         for candidate in work.candidates:
             try:
                 before = owners.get(candidate.obj["id"])
                 own = owner_of(candidate, before, work.origin) == work.origin.organisation
                 theirs = None if own or before is None else before.audience
                 audience = audience_of(candidate.obj, work.origin, levels, members, theirs)
+                audience = audience.at_least(least.get(candidate.obj["id"], TLP.CLEAR))
                 drafts = list(drafts_of(candidate, audience, work.origin, self._lists, self._home))
             except Refused as fault:
                 _refuse(work, candidate.number, fault, candidate)

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
 
+from hub.admission.readdressing import Step
 from hub.cli.find import title_of
 from hub.cli.options import DataOption, JsonOption, opened
-from hub.cli.output import print_json, print_table, print_text
+from hub.cli.output import print_json, print_table, print_text, second
 from hub.model import times
-from hub.model.audience import Audience, Decision
+from hub.model.audience import TLP, Audience, Decision
 from hub.publish.explanation import Access, Explanation, Marking, Preview, Sample, Seen
+
+if TYPE_CHECKING:
+    from hub.app import Hub
 
 commands = typer.Typer(help="Who may see what, and why.", no_args_is_help=True)
 
+ObjectArgument = Annotated[str, typer.Argument(help="Id of the object.")]
+TlpOption = Annotated[str, typer.Option(help="clear, green, amber, amber+strict or red.")]
+ReasonOption = Annotated[str, typer.Option(help="Why; it stands in the audit log.")]
+AsOption = Annotated[str | None, typer.Option("--as", help="The account that does it: a senior analyst's.")]
 TokenOption = Annotated[str | None, typer.Option("--token", help="Id of one of its tokens: what that one may do.")]
 
 
@@ -35,6 +44,10 @@ def explain(
         return
     print_text(f"{user} ({found.principal.role} of {found.principal.organisation}) and {object}")
     print_text(f"  read:  {_word(found.read)}\n  block: {_word(found.block)}\n")
+    if found.readdressed is not None:
+        last = found.readdressed
+        least = "at least " if last.floor else ""
+        print_text(f"  {second(last.at)} {last.by} made it {least}TLP:{last.tlp}: {last.reason}\n")
     print_table(
         ("collection", "know", "read", "write"),
         ((one.collection, _word(one.know), _word(one.read), _word(one.write)) for one in found.collections),
@@ -90,6 +103,75 @@ def preview(
         _print_samples(found.hidden)
 
 
+@commands.command()
+def tighten(
+    object: ObjectArgument,
+    tlp: TlpOption,
+    reason: ReasonOption,
+    user: AsOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make an object stricter than its marking says, all its versions and those to come."""
+    with opened(data) as hub:
+        who = _reviewer(hub, user)
+        _print_steps(hub.readdressing.tighten(object, _tlp(tlp), reason, who), as_json)
+
+
+@commands.command()
+def loosen(
+    object: ObjectArgument,
+    tlp: TlpOption,
+    reason: ReasonOption,
+    user: AsOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the stored versions of an object less strict than their markings say."""
+    with opened(data) as hub:
+        who = _reviewer(hub, user)
+        _print_steps(hub.readdressing.loosen(object, _tlp(tlp), reason, who), as_json)
+
+
+def _reviewer(hub: Hub, user: str | None) -> str:
+    """Return who does it; an account needs the ability, whoever runs the hub's own command line has it."""
+    if user is not None:
+        hub.principal(user).must_be_able("review")
+    return user or ""
+
+
+def _tlp(text: str) -> TLP:
+    name = text.upper().removeprefix("TLP:").replace("+", "_")
+    if name not in TLP.__members__ or name == "UNKNOWN":
+        raise typer.BadParameter("must be clear, green, amber, amber+strict or red", param_hint="--tlp")
+    return TLP[name]
+
+
+def _print_steps(steps: Iterable[Step], as_json: bool) -> None:
+    if as_json:
+        print_json(
+            [
+                {
+                    "collection": one.collection,
+                    "version": one.version,
+                    "before": _audience(one.before),
+                    "after": _audience(one.after),
+                    "added": one.added,
+                }
+                for one in steps
+            ]
+        )
+        return
+    print_table(
+        ("collection", "version", "was for", "is for", ""),
+        (
+            (one.collection, one.version, _for(one.before), _for(one.after), "added by the hub" if one.added else "")
+            for one in steps
+        ),
+        empty="Nothing was changed.",
+    )
+
+
 def _print_samples(samples: Iterable[Sample]) -> None:
     print_table(
         ("collection", "id", "what", "for", "why"),
@@ -128,6 +210,7 @@ def _explained(found: Explanation) -> dict[str, Any]:
         "exists": bool(found.versions),
         "read": _decision(found.read),
         "block": _decision(found.block),
+        "readdressed": None if found.readdressed is None else msgspec.to_builtins(found.readdressed),
         "collections": [_access(one) for one in found.collections],
         "versions": [_version(one) for one in found.versions],
     }

@@ -76,6 +76,10 @@ class Audience:
         owner, tlp, pap, groups = label.split("|")
         return cls(owner, TLP[tlp], PAP[pap], tuple(groups.split(",")) if groups else ())
 
+    def at_least(self, tlp: TLP) -> Audience:
+        """Return this audience with a traffic light that is no looser than another."""
+        return self if self.tlp >= tlp else Audience(self.owner, tlp, self.pap, self.groups)
+
     def narrowed(self, other: Audience) -> Audience:
         """Return this audience without those who may not see what is for ``other``; its owner stays in it.
 

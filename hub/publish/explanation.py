@@ -13,6 +13,7 @@ import orjson
 
 from hub.access.principal import Principal
 from hub.admission.levels import Level, Levels
+from hub.admission.readdressing import Readdressed, last_readdressed
 from hub.errors import NotFound
 from hub.model.audience import Audience, Decision, may
 from hub.publish.collections import Collection, Collections
@@ -72,7 +73,7 @@ class Explanation:
     Attributes:
         principal: the account. id: of the object.
         collections: those that carry it. versions: all that are stored, in order of arrival.
-        read, block: the answers.
+        read, block: the answers. readdressed: how it was tightened or loosened last, if it was.
     """
 
     principal: Principal
@@ -81,6 +82,7 @@ class Explanation:
     versions: tuple[Seen, ...]
     read: Decision
     block: Decision
+    readdressed: Readdressed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,7 @@ class Explainer:
             versions,
             _answer(versions, accesses, bool(got), "read"),
             _answer(versions, accesses, bool(blocked), "block"),
+            last_readdressed(self._store, id),
         )
 
     def preview(

@@ -166,6 +166,8 @@ class Batch:
 
     Attributes:
         drafts: object versions. withdrawals: removals, applied after the drafts.
+        replaces: the withdrawals are applied before the drafts instead: what they take away may come again at once,
+            as a change of its own, for another audience.
         ledger: counts to add. samples: events to keep as samples, each under the ledger keys it counts for
             (engines keep the first `SAMPLES` of each key and drop the rest).
         documents: control documents; a failed ``expect`` fails the whole batch.
@@ -178,6 +180,7 @@ class Batch:
     samples: Mapping[LedgerKey, Sequence[Event]] = field(default_factory=dict)
     documents: Sequence[DocumentWrite] = ()
     basis: Basis | None = None
+    replaces: bool = False
 
 
 class Outcome(NamedTuple):

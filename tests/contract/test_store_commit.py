@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from hub.errors import Conflict, Overtaken
 from hub.model import times
-from hub.store.ports import HUB, Basis, Batch, DocumentWrite, LedgerCount, LedgerKey, PageQuery, Store, Withdrawal
-from tests.contract.drafts import ANALYST, CITY_ONLY, STRANGER, body_of, draft, objects
+from hub.store.ports import (
+    HUB,
+    Basis,
+    Batch,
+    DocumentWrite,
+    LedgerCount,
+    LedgerKey,
+    PageQuery,
+    Store,
+    Versions,
+    Withdrawal,
+)
+from tests.contract.drafts import ANALYST, CITY_ONLY, OPEN, STRANGER, body_of, draft, objects
 
 
 def test_an_empty_store_has_an_empty_log(store: Store):
@@ -180,3 +192,18 @@ def test_what_was_overtaken_is_not_written(store: Store):
     store.commit(Batch(withdrawals=[Withdrawal("a", "indicator--1", 3)]))
     with pytest.raises(Overtaken):
         store.commit(Batch([draft("indicator--1", 4)], basis=Basis(before.position, basis.ids)))
+
+
+def test_a_version_can_come_again_at_once_for_another_audience(store: Store):
+    one, other = draft("indicator--1", 1, audience=CITY_ONLY, original=b"o"), draft("indicator--1", 2)
+    store.commit(Batch([one, other]))
+    again = replace(one, audience=OPEN)
+    (outcome,) = store.commit(Batch([again], [Withdrawal("a", "indicator--1", 1)], replaces=True))
+    assert outcome.result == "stored"
+    assert outcome[1:] == store.head()
+    page = store.read_objects(STRANGER, PageQuery("a", versions=Versions(all=True)))
+    assert objects(page.joined) == [("indicator--1", 2), ("indicator--1", 1)]
+    assert [change.position for change in store.history(HUB, "indicator--1")][-1] == outcome.position
+    assert store.original(STRANGER, "indicator--1", 1) == b"o"
+    assert objects(store.read_objects(STRANGER, PageQuery("a")).joined) == [("indicator--1", 2)]
+    assert store.verify() == []

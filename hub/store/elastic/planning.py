@@ -146,9 +146,11 @@ class Making:
         if basis is not None and any(self._holdings.last.get(id, 0) > basis.position for id in basis.ids):
             raise Overtaken("Somebody else changed one of these objects first; try again.")
         self._controls.write(batch.documents)
+        if batch.replaces:
+            self._withdraw(batch.withdrawals)
         outcomes = [self._append(draft) for draft in batch.drafts]
-        for withdrawal in batch.withdrawals:
-            self._withdraw(withdrawal)
+        if not batch.replaces:
+            self._withdraw(batch.withdrawals)
         self._rows.add(batch.ledger, batch.samples)
         return outcomes
 
@@ -178,7 +180,11 @@ class Making:
         self._largest = max(self._largest, len(draft.body))
         return Outcome("stored", position, date)
 
-    def _withdraw(self, withdrawal: Withdrawal) -> None:
+    def _withdraw(self, withdrawals: Iterable[Withdrawal]) -> None:
+        for withdrawal in withdrawals:
+            self._withdraw_one(withdrawal)
+
+    def _withdraw_one(self, withdrawal: Withdrawal) -> None:
         versions = self._holdings.versions.get(withdrawal.id)
         removed = versions.in_collection(withdrawal.collection, withdrawal.version) if versions else []
         if not removed:

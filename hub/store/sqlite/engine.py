@@ -70,9 +70,12 @@ class SqliteStore:
             documents.write(db, batch.documents)
         if batch.drafts or batch.withdrawals:
             appender = Appender(db, self._collections, self._audiences)
+            if batch.replaces:
+                appender.withdraw(batch.withdrawals)
             if batch.drafts:
                 outcomes = appender.append(batch.drafts)
-            appender.withdraw(batch.withdrawals)
+            if not batch.replaces:
+                appender.withdraw(batch.withdrawals)
         if batch.ledger:
             ledger.add(db, self._sensors, batch.ledger)
         if batch.samples:
