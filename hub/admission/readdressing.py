@@ -32,8 +32,8 @@ from hub.store.ports import HUB, UNVERSIONED, Basis, Batch, Change, DocumentWrit
 
 KIND = "readdressed"
 SOURCE = "hub:access"
-_LATER = 2000
-"""Microseconds to the hub's own version; half-way lies the revocation for those who lose sight."""
+_LATER = 1500
+"""Microseconds to the hub's own version: between the revocation for those who lose sight and farewells."""
 _TRIES = 20
 
 

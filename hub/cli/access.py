@@ -115,7 +115,8 @@ def tighten(
     """Make an object stricter than its marking says, all its versions and those to come."""
     with opened(data) as hub:
         who = _reviewer(hub, user)
-        _print_steps(hub.readdressing.tighten(object, _tlp(tlp), reason, who), as_json)
+        steps = hub.readdressing.tighten(object, _tlp(tlp), reason, who)
+    _print_steps(steps, as_json)
 
 
 @commands.command()
@@ -130,7 +131,9 @@ def loosen(
     """Make the stored versions of an object less strict than their markings say."""
     with opened(data) as hub:
         who = _reviewer(hub, user)
-        _print_steps(hub.readdressing.loosen(object, _tlp(tlp), reason, who), as_json)
+        steps = hub.readdressing.loosen(object, _tlp(tlp), reason, who)
+        hub.publication.farewells.take_back()
+    _print_steps(steps, as_json)
 
 
 def _reviewer(hub: Hub, user: str | None) -> str:

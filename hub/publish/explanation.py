@@ -125,8 +125,10 @@ class Explainer:
 
     def explain(self, principal: Principal, id: str) -> Explanation:
         """Say what an account may do with an object, also with one that does not exist."""
-        changes = self._store.history(HUB, id)
-        got = {one.position for one in self._store.history(self._collections.scope(principal), id)}
+        got = {one.position: one for one in self._store.history(self._collections.scope(principal), id)}
+        # The hub itself does not see farewells: what only this account gets is among its own.
+        stored = {one.position: one for one in self._store.history(HUB, id)} | got
+        changes = [stored[position] for position in sorted(stored)]
         versions = tuple(self._seen(principal, one, one.position in got) for one in changes)
         carrying = dict.fromkeys(one.collection for one in changes)
         accesses = tuple(self._access(principal, key) for key in carrying)

@@ -56,6 +56,11 @@ class Farewells:
             self._store.commit(Batch(documents=[one.done()]))
         return bool(found)
 
+    def take_back(self) -> None:
+        """Withdraw the farewells on objects that were opened again to those who had them."""
+        for one in self._accounts.organisations():
+            self._take_back(one.reader(analyst=False))
+
     def _tell(self, departure: Departure, before: Reader, now: Reader) -> None:
         """Append farewells; what was told already is passed over, so that being killed costs nothing."""
         polled = last_poll(self._store, departure.organisation)

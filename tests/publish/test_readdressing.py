@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from typer.testing import CliRunner
 from hub.app import Hub
 from hub.cli.main import app
 from hub.errors import BadRequest, Conflict, NotAllowed, NotFound
-from hub.model.audience import TLP
+from hub.model.audience import TLP, Audience
 from hub.model.markings import MARKING_ID
-from hub.store.ports import HUB, PageQuery, Scope
+from hub.publish.farewells import SOURCE as FAREWELL
+from hub.publish.retraction import revoked_draft
+from hub.store.ports import HUB, Batch, PageQuery, Scope
 from tests.publish.parts import indicator, next_version, post, report, seen_by, work
 
 NOBODYS = "marking-definition--4a4a4a4a-4a4a-4a4a-8a4a-4a4a4a4a4a4a"
@@ -136,3 +139,18 @@ def test_the_commands_need_the_role(hub: Hub, data: Path) -> None:
     done = CliRunner().invoke(app, [*words, "--as", "sue", "--json"])
     assert [step["after"]["tlp"] for step in json.loads(done.stdout)] == ["AMBER+STRICT"]
     assert next(hub.audit.newest()).who == "sue"
+
+
+def test_who_was_told_farewell_gets_back_what_is_loosened(hub: Hub, data: Path) -> None:
+    shared = marked(MARKING_ID[TLP.AMBER])
+    post(hub, "ana", shared, collection="city-indicators")
+    (change,) = hub.store.history(HUB, shared["id"])
+    farewell = revoked_draft(change, FAREWELL, 2000)
+    assert farewell is not None
+    hub.store.commit(Batch([replace(farewell, audience=Audience.farewell_to("bank"))]))
+    assert seen_by(hub, "ben", "city-indicators")[shared["id"]]["revoked"]
+    told = hub.explainer.explain(hub.principal("ben"), shared["id"])
+    assert [(one.source, one.got) for one in told.versions] == [("user:ana", False), (FAREWELL, True)]
+    words = ["access", "loosen", shared["id"], "--tlp", "green", "--reason", "published by others", "--data", str(data)]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert seen_by(hub, "ben", "city-indicators")[shared["id"]] == shared
