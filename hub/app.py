@@ -36,7 +36,7 @@ from hub.correlate.city import City
 from hub.correlate.engine import Correlation
 from hub.correlate.ingest import EventReceipt
 from hub.correlate.matching import Hit
-from hub.errors import BadSettings, HubError, NoSuchFile, NotFound
+from hub.errors import BadSettings, NoSuchFile, NotFound
 from hub.feeding import FeedRecords, ImportOnce, feed_origin, report, report_bug
 from hub.model import times
 from hub.model.ids import derived_id
@@ -292,25 +292,39 @@ def open_hub(settings: Settings, *, create: bool = False) -> Hub:
         BadSettings: a declaration is wrong.
         StoreUnavailable, StoreCorrupt, StoreVersion: the store cannot be used.
     """
-    path = settings.store_path
     if create:
         make_folder(settings.data)
-    elif not path.is_file():
-        raise NoSuchFile(f"there is no hub in {settings.data}: make one with `threathub init --data {settings.data}`")
+    store = _store(settings, create)
+    try:
+        return _composed(settings, store)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _store(settings: Settings, create: bool) -> Store:
+    try:
+        return open_store(
+            settings.store_address,
+            access=settings.store_access,
+            patience=settings.store_patience,
+            create=create,
+        )
+    except NoSuchFile:
+        where = "the store" if settings.store else str(settings.data)
+        raise NoSuchFile(f"there is no hub in {where}: make one with `threathub init --data {settings.data}`") from None
+
+
+def _composed(settings: Settings, store: Store) -> Hub:
     feeds = load_feeds(_folders("feeds", "sources", settings.feeds))
     collections = Collections.load(_folders("feeds", "collections", settings.feeds))
     warning_lists = WarningLists.load(
         SHIPPED / "rules", settings.assets, cache=settings.cache or settings.data / "cache"
     )
-    store = open_store(f"sqlite:///{path}", patience=settings.store_patience)
-    try:
-        gate = Gate(store, warning_lists, home=settings.organisation)
-        trust = {f"feed:{feed.name}": feed.trust for feed in feeds.values()}
-        correlation = _correlation(settings, store, gate, warning_lists, trust)
-        sensors_declared = declared_sensors(settings)
-    except HubError:
-        store.close()
-        raise
+    gate = Gate(store, warning_lists, home=settings.organisation)
+    trust = {f"feed:{feed.name}": feed.trust for feed in feeds.values()}
+    correlation = _correlation(settings, store, gate, warning_lists, trust)
+    sensors_declared = declared_sensors(settings)
     audit = Audit(store, person())
     accounts = Accounts(store, audit)
     publication = publication_of(
@@ -392,7 +406,9 @@ def check_declarations(settings: Settings) -> dict[str, int]:
 
 def _own(settings: Settings) -> dict[str, object]:
     """Return the settings that are not the defaults, without secrets, for the audit log."""
-    return settings.model_dump(mode="json", exclude_defaults=True, exclude={"feed_secrets", "proxy_secret"})
+    return settings.model_dump(
+        mode="json", exclude_defaults=True, exclude={"feed_secrets", "proxy_secret", "store_password"}
+    )
 
 
 def _folders(kind: str, part: str, own: Path | None) -> list[Path]:

@@ -24,6 +24,7 @@ from pydantic_settings import (
 
 from hub.errors import BadSettings
 from hub.model.audience import TLP
+from hub.store.opening import Access
 
 PREFIX = "THREATHUB_"
 FILE_NAME = "threathub.toml"
@@ -57,8 +58,20 @@ class Settings(BaseSettings):
     cache: Path | None = Field(
         None, description="Folder for what can be made again (warning lists' index); default: cache in the data folder."
     )
-    store: str = Field("", description="Where the store is: sqlite:///path; empty is hub.db in the data folder.")
-    store_patience: float = Field(30.0, ge=0.1, le=600, description="Seconds to wait for a store that is locked.")
+    store: str = Field(
+        "",
+        description="Where the store is: sqlite:///path, or https://host:9200/prefix for Elasticsearch;"
+        " empty is hub.db in the data folder.",
+    )
+    store_user: str = Field("", description="The hub's account at Elasticsearch; empty is none.")
+    store_password: SecretStr | None = Field(None, description="Its password.")
+    store_ca: Path | None = Field(
+        None, description="PEM file with the authority of Elasticsearch's certificates; else the system's are asked."
+    )
+    store_replicas: int = Field(1, ge=0, le=8, description="Further copies of each index that init makes.")
+    store_patience: float = Field(
+        30.0, ge=0.1, le=600, description="Seconds to wait for a store that is locked or does not answer well."
+    )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=1, le=65535, description="Port to listen on.")
     tls_cert: Path | None = Field(
@@ -182,17 +195,15 @@ class Settings(BaseSettings):
         return TLP[self.marking.replace("-", "_").upper()]
 
     @property
-    def store_path(self) -> Path:
-        """The file of the SQLite store.
+    def store_address(self) -> str:
+        """The address of the store (`hub.store.opening.open_store`)."""
+        return self.store or f"sqlite:///{self.data / 'hub.db'}"
 
-        Raises:
-            BadSettings: ``store`` names an engine that is not there.
-        """
-        if not self.store:
-            return self.data / "hub.db"
-        if self.store.startswith("sqlite:///"):
-            return Path(self.store.removeprefix("sqlite:///"))
-        raise BadSettings("store must be empty or begin with sqlite:///")
+    @property
+    def store_access(self) -> Access:
+        """How to come to a store that is no file."""
+        password = self.store_password.get_secret_value() if self.store_password else ""
+        return Access(self.store_user, password, self.store_ca, self.store_replicas)
 
     @classmethod
     def settings_customise_sources(

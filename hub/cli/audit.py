@@ -17,10 +17,10 @@ import typer
 from hub.access.audit import Audit, Entry, Head, Wanted, person
 from hub.cli.options import DataOption, JsonOption, opened
 from hub.cli.output import print_json, print_table, print_text, second
-from hub.errors import BadRequest, Conflict, HubError
+from hub.errors import BadRequest, Conflict, HubError, NoSuchFile
 from hub.model import times
 from hub.settings import load_settings
-from hub.store.sqlite.engine import SqliteStore
+from hub.store.opening import open_store
 
 commands = typer.Typer(help="Who did what, from where, with what result.", no_args_is_help=True)
 
@@ -149,11 +149,18 @@ def audited(name: str, command: Callable[..., None]) -> Callable[..., None]:
 
 def _record(name: str, given: dict[str, Any], result: str) -> None:
     settings = load_settings(data=given.get("data"))
-    if not settings.store_path.is_file():
-        return
     told = {one: _text(given[one]) for one in AUDITED[name] if given.get(one)}
     target = told.pop(AUDITED[name][0], "")
-    store = SqliteStore(settings.store_path, patience=settings.store_patience)
+    try:
+        store = open_store(
+            settings.store_address,
+            access=settings.store_access,
+            patience=settings.store_patience,
+            create=False,
+            unfinished=True,
+        )
+    except NoSuchFile:
+        return
     try:
         Audit(store, person()).record(name.replace(" ", "."), target, result=result, details=told)
     finally:

@@ -21,7 +21,9 @@ PortOption = Annotated[int | None, typer.Option(min=1, max=65535, help="Port to 
 HostOption = Annotated[str | None, typer.Option(help="Address to listen on; default 127.0.0.1.")]
 CertificateOption = Annotated[Path | None, typer.Option(help="PEM file with the certificate chain; turns TLS on.")]
 KeyOption = Annotated[Path | None, typer.Option(help="PEM file with the private key.")]
-StoreOption = Annotated[str | None, typer.Option(help="Where the store is: sqlite:///path.")]
+StoreOption = Annotated[
+    str | None, typer.Option(help="Where the store is: sqlite:///path or https://host:9200/prefix.")
+]
 
 
 @commands.command()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -16,7 +18,7 @@ from rich.progress import Progress as Bars
 from hub.cli.options import DataOption, JsonOption, opened
 from hub.cli.output import print_json, print_text
 from hub.errors import Conflict, NoSuchFile, StoreCorrupt
-from hub.settings import load_settings
+from hub.settings import Settings, load_settings
 from hub.store.moving import PARTS, Part, Progress, move
 from hub.store.opening import open_store
 from hub.store.sqlite.engine import SqliteStore
@@ -62,22 +64,49 @@ def restore(
     data: DataOption = None,
 ) -> None:
     """Put a backup into a folder that holds no hub yet."""
-    from hub.app import make_folder
-
     settings = load_settings(data=data)
     if not file.is_file():
         raise NoSuchFile(f"{file.name} cannot be read")
-    if settings.store_path.exists():
+    if settings.store_address.startswith("sqlite:///"):
+        position = _put_back(file, settings)
+    else:
+        position = _moved_back(file, settings)
+    print_text(f"Restored into {settings.data} up to change {position}.")
+
+
+def _put_back(file: Path, settings: Settings) -> int:
+    """Copy a backup to where the store's file belongs, once it is known to be sound."""
+    from hub.app import make_folder
+
+    path = Path(settings.store_address.removeprefix("sqlite:///"))
+    if path.exists():
         raise Conflict(f"{settings.data} holds a hub already; restore into a new folder")
     make_folder(settings.data)
-    draft = settings.store_path.with_suffix(".restored")
+    draft = path.with_suffix(".restored")
     shutil.copyfile(file, draft)
     try:
         position = _checked(draft)
-        draft.replace(settings.store_path)
+        draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-    print_text(f"Restored into {settings.data} up to change {position}.")
+    return position
+
+
+def _moved_back(file: Path, settings: Settings) -> int:
+    """Copy a backup into a store that is no file, through a copy of it that may be written to."""
+    with TemporaryDirectory() as folder:
+        draft = Path(folder, "backup.db")
+        shutil.copyfile(file, draft)
+        position = _checked(draft)
+        new = open_store(
+            settings.store_address, access=settings.store_access, patience=settings.store_patience, unfinished=True
+        )
+        try:
+            with closing(SqliteStore(draft)) as old, _bars() as progress:
+                move(old, new, progress)
+        finally:
+            new.close()
+    return position
 
 
 def _checked(file: Path) -> int:
@@ -93,7 +122,12 @@ def _checked(file: Path) -> int:
 
 @commands.command()
 def migrate(
-    source: Annotated[str, typer.Argument(metavar="FROM", help="Address of the store to copy: sqlite:///path.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="FROM", help="Address of the store to copy: sqlite:///path or https://host:9200/prefix."
+        ),
+    ],
     target: Annotated[str, typer.Argument(metavar="TO", help="Address of an empty store.")],
     data: DataOption = None,
     as_json: JsonOption = False,
@@ -103,12 +137,11 @@ def migrate(
     Stop the hub first. A move that was interrupted goes on when the same command is given again. At the end both stores
     are read and compared. The old store stays as it is.
     """
-    if source.startswith("sqlite:///") and not Path(source.removeprefix("sqlite:///")).is_file():
-        raise NoSuchFile(f"there is no store {source}")
-    patience = load_settings(data=data).store_patience
-    old = open_store(source, patience=patience)
+    settings = load_settings(data=data)
+    opened_by = partial(open_store, access=settings.store_access, patience=settings.store_patience)
+    old = opened_by(source, create=False)
     try:
-        new = open_store(target, patience=patience, unfinished=True)
+        new = opened_by(target, unfinished=True)
         try:
             with _bars() as progress:
                 extent = move(old, new, progress)

@@ -77,7 +77,7 @@ def test_polls_that_bring_nothing_new_write_nothing(served: Served) -> None:
     hand_in(served, "lea", report())
     collection = served.collection("ben", "federal-advisories")
     objects(collection)
-    database = served.hub.settings.store_path
+    database = Path(served.hub.settings.store_address.removeprefix("sqlite:///"))
     before = {path: path.stat().st_mtime_ns for path in database.parent.glob("hub.db*")}
     for _ in range(3):
         objects(collection)

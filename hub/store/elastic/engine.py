@@ -41,16 +41,17 @@ class ElasticStore:
     Args:
         address: where it is.
         patience: seconds to go on against a cluster that does not answer well, before `StoreUnavailable`.
-        replicas: further copies of each index, when they are made.
+        replicas: further copies of each index, when they are made. create: make them if they are not there.
 
     Raises:
+        NoSuchFile: it is not there, and ``create`` is off.
         StoreUnavailable, StoreFull, StoreCorrupt, StoreVersion: it cannot be opened.
     """
 
-    def __init__(self, address: Address, *, patience: float = 30.0, replicas: int = 1) -> None:
+    def __init__(self, address: Address, *, patience: float = 30.0, replicas: int = 1, create: bool = True) -> None:
         self._cluster = Cluster(address, patience)
         try:
-            indices.prepare(self._cluster, replicas)
+            indices.prepare(self._cluster, replicas, create=create)
             self._journal = Journal(self._cluster, patience)
             self._journal.open()
         except BaseException:

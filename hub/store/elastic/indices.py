@@ -11,7 +11,7 @@ from typing import Any
 
 import elasticsearch
 
-from hub.errors import StoreVersion
+from hub.errors import NoSuchFile, StoreVersion
 from hub.store.elastic.cluster import Cluster, Index
 from hub.store.elastic.faults import mapped
 
@@ -71,18 +71,21 @@ _SETTINGS: dict[Index, dict[str, Any]] = {
 }
 
 
-def prepare(cluster: Cluster, replicas: int) -> None:
+def prepare(cluster: Cluster, replicas: int, *, create: bool) -> None:
     """Make the indices that are not there, also when several processes do so at once.
 
     Args:
-        cluster: where. replicas: further copies of each index that is made.
+        cluster: where. replicas: further copies of each index that is made. create: whether they are made at all.
 
     Raises:
+        NoSuchFile: they are not there, and ``create`` is off.
         StoreVersion: the indices are somebody else's, or of a newer version of the hub.
     """
     for index in MAPPINGS:
         with mapped():
             if not cluster.client.indices.exists_alias(name=cluster.name(index)):
+                if not create:
+                    raise NoSuchFile("there is no store of that name in Elasticsearch")
                 _make(cluster, index, replicas)
             found = cluster.client.indices.get_mapping(index=cluster.name(index))
         for one in found.values():
