@@ -36,8 +36,11 @@ requirements: install
 soak: install
 	$(BIN)/python -m pytest -m soak -n 2 tests
 
+COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-header --no-annotate --no-strip-extras
+
 lock:
-	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-header --no-annotate --no-strip-extras --extra dev --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra dev --output-file requirements.lock pyproject.toml
+	$(COMPILE) --output-file deploy/requirements.lock pyproject.toml
 
 clean:
 	rm -rf .venv data
