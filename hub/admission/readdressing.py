@@ -187,7 +187,7 @@ def _latest(changes: Iterable[Change], collection: str) -> Change | None:
 def _marked(change: Change, tlp: TLP) -> tuple[bytes, str]:
     """Return an object's bytes with another traffic light, a little later, and how that version is spelled."""
     obj = orjson.loads(change.body)
-    text = times.format_timestamp((change.version or 0) + _LATER, 6 if (change.version or 0) % 1000 else 3)
+    text = times.format_timestamp((change.version or 0) + _LATER)
     others = [id for id in obj.get("object_marking_refs", ()) if id not in TLP_IDS]
     said = msgspec.json.decode(change.body, type=dict[str, msgspec.Raw])
     said |= {
