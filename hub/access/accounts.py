@@ -167,6 +167,16 @@ class Accounts:
         """Return one account and the version of its document."""
         return self._users.find(name)
 
+    def at_once(
+        self, token: str, user: str, organisation: str
+    ) -> tuple[tuple[Token, int] | None, tuple[User, int] | None, Organisation | None]:
+        """Return a token and a user with their versions, and an organisation, in one read; None for what is not."""
+        places = (("token", token), ("user", user), ("organisation", organisation))
+        found = self._store.documents_at(places if token else places[1:])
+        member = self._organisations.read(found[-1])
+        key = self._tokens.read(found[0]) if token else None
+        return key, self._users.read(found[-2]), None if member is None else member[0]
+
     def users(self) -> Iterator[User]:
         """Yield all accounts by name."""
         return self._users.all()

@@ -9,7 +9,7 @@ import msgspec
 
 from hub.access.audit import Audit
 from hub.errors import Conflict, NotFound
-from hub.store.ports import Batch, DocumentWrite, Store
+from hub.store.ports import Batch, Document, DocumentWrite, Store
 
 _TRIES = 5
 
@@ -43,7 +43,10 @@ class Kept(Generic[_One]):
 
     def find(self, key: str) -> tuple[_One, int] | None:
         """Return one and the version of its document."""
-        document = self._store.document(self._kind, key)
+        return self.read(self._store.document(self._kind, key))
+
+    def read(self, document: Document | None) -> tuple[_One, int] | None:
+        """Return what a document of this kind holds, and its version."""
         return None if document is None else (self._decoder.decode(document.value), document.version)
 
     def get(self, key: str) -> tuple[_One, int]:

@@ -25,9 +25,10 @@ from hub.access.coarse import Coarse
 from hub.access.guesses import Guesses
 from hub.access.hashing import LONGEST_PASSWORD
 from hub.access.limits import Limits
-from hub.access.members import User
+from hub.access.members import Organisation, User
 from hub.access.passwords import Passwords
 from hub.access.principal import Principal, is_able
+from hub.access.standing import Standings
 from hub.access.tokens import TOKEN_MARK, Token, token_digest
 from hub.errors import Conflict, NotFound, NotSignedIn, StoreFull, StoreUnavailable, TooManyRequests
 from hub.model import times
@@ -51,6 +52,7 @@ class SignIn:
         self._accounts = accounts
         self._audit = audit
         self._certificates = certificates
+        self._standings = Standings(accounts)
         self._passwords = Passwords(guesses)
         self._coarse = Coarse()
 
@@ -122,12 +124,13 @@ class SignIn:
         found = self._accounts.user(name)
         if found is None:
             raise NotFound(f"there is no user {name}")
+        organisation = self._accounts.organisation(found[0].organisation)
         if token is None:
-            return self._principal_of(found[0])
+            return _principal(found[0], organisation)
         kept = self._accounts.token(token)
         if kept is None or kept[0].user != name:
             raise NotFound(f"{name} has no token {token}; `threathub token list` shows all")
-        return self._principal_of(found[0], kept[0])
+        return _principal(found[0], organisation, kept[0])
 
     def _basic(self, encoded: str, where: str) -> Principal:
         try:
@@ -146,24 +149,24 @@ class SignIn:
         return self._by_password(name, password, where)
 
     def _by_password(self, name: str, password: str, where: str) -> Principal:
-        found = self._accounts.user(name)
-        user, version = found or (None, 0)
+        standing = self._standings.of_user(name)
+        user = standing.user
         kept = user.password_hash if user is not None else None
-        verdict = self._passwords.check(name, where, password, kept, version)
+        verdict = self._passwords.check(name, where, password, kept, standing.version)
         if verdict.locked:
             seconds = f"{verdict.locked} s"
             self._tell("signin.lock", where, TooManyRequests.code, user.name if user else "", first=seconds)
         if user is None or not verdict.fits:
             _wrong()
-        return self._principal_of(user)
+        return _principal(user, standing.organisation)
 
     def _by_token(self, text: str, name: str | None, where: str) -> Principal:
         shape = _TOKEN.fullmatch(text)
-        found = self._accounts.token(shape[1]) if shape else None
-        kept = found[0].digest if found else _NO_DIGEST
-        if not hmac.compare_digest(kept, token_digest(text)) or found is None:
+        standing = self._standings.of_token(shape[1] if shape else "")
+        token = standing.token
+        kept = token.digest if token else _NO_DIGEST
+        if not hmac.compare_digest(kept, token_digest(text)) or token is None:
             _wrong()
-        token, version = found
         if name not in (None, "", "token", token.user):
             _wrong()
         if not token.allows(where):
@@ -171,33 +174,28 @@ class SignIn:
             _wrong()
         if token.expires is not None and token.expires <= times.now():
             raise NotSignedIn(f"token {TOKEN_MARK}_{token.id} has expired: ask for a new one")
-        account = self._accounts.user(token.user)
-        if account is None:
-            _wrong()
-        principal = self._principal_of(account[0], token)
+        principal = _principal(standing.user, standing.organisation, token)
         # Another worker may have noted it already, or nothing can be written now: reading goes on.
         with contextlib.suppress(Conflict, StoreUnavailable, StoreFull):
-            self._accounts.note_use(token, version, where)
+            self._accounts.note_use(token, standing.token_version, where)
         return principal
 
     def _by_certificate(self, fingerprint: str) -> Principal:
         if self._certificates is None:
             raise NotSignedIn("client certificates do not sign in here: use Basic or Bearer")
-        account = self._accounts.user(self._certificates.user(fingerprint))
-        if account is None:
-            _wrong()
-        return self._principal_of(account[0])
+        standing = self._standings.of_user(self._certificates.user(fingerprint))
+        return _principal(standing.user, standing.organisation)
 
-    def _principal_of(self, user: User, token: Token | None = None) -> Principal:
-        organisation = self._accounts.organisation(user.organisation)
-        if user.disabled or organisation is None or organisation.disabled:
-            _wrong()
-        reader = organisation.reader(analyst=is_able(user.role, "confidential"))
-        principal = Principal(user.name, organisation.name, user.role, reader, identity=organisation.identity)
-        if token is None:
-            return principal
-        collections = None if token.collections is None else frozenset(token.collections)
-        return replace(principal, rights=frozenset(token.rights), token=token.id, collections=collections)
+
+def _principal(user: User | None, organisation: Organisation | None, token: Token | None = None) -> Principal:
+    if user is None or user.disabled or organisation is None or organisation.disabled:
+        _wrong()
+    reader = organisation.reader(analyst=is_able(user.role, "confidential"))
+    principal = Principal(user.name, organisation.name, user.role, reader, identity=organisation.identity)
+    if token is None:
+        return principal
+    collections = None if token.collections is None else frozenset(token.collections)
+    return replace(principal, rights=frozenset(token.rights), token=token.id, collections=collections)
 
 
 def _wrong() -> NoReturn:

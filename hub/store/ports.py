@@ -393,6 +393,10 @@ class Store(Protocol):
         """Read one control document."""
         ...
 
+    def documents_at(self, places: Sequence[tuple[str, str]]) -> list[Document | None]:
+        """Read the control documents of several (kind, key) at once, in that order; None for what is not there."""
+        ...
+
     def documents(self, kind: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> list[Document]:
         """Read control documents of a kind in order of key, those whose key begins with ``prefix``, after a key."""
         ...

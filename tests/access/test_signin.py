@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,10 +13,11 @@ from hypothesis import strategies as st
 
 from hub.access import hashing
 from hub.access import passwords as passwords_module
-from hub.access.accounts import Accounts
+from hub.access.accounts import Accounts, Organisation
 from hub.access.signin import SignIn
 from hub.errors import NotSignedIn
 from hub.model import times
+from hub.store.sqlite.engine import SqliteStore
 from tests.access.conftest import PASSWORD
 
 
@@ -90,11 +93,8 @@ def test_any_header_is_refused_cleanly(header: str) -> None:
 class _NoAccounts:
     """Accounts of a hub that has none."""
 
-    def user(self, _name: str) -> None:
-        return None
-
-    def token(self, _id: str) -> None:
-        return None
+    def at_once(self, _token: str, _user: str, _organisation: str) -> tuple[None, None, None]:
+        return None, None, None
 
 
 NOBODY = SignIn(_NoAccounts())  # type: ignore[arg-type]
@@ -164,3 +164,43 @@ def test_argon2_runs_once_for_many_polls_and_for_unknown_users_too(
         with pytest.raises(NotSignedIn):
             signin.principal(basic("nobody", PASSWORD))
     assert compared[1:] == [hashing.DUMMY_HASH]
+
+
+def test_an_account_that_moved_or_a_name_that_is_anothers_now_is_seen_at_once(
+    signin: SignIn, accounts: Accounts
+) -> None:
+    _, text = accounts.add_token("leo")
+    for header in (f"Bearer {text}", basic("leo", PASSWORD)):
+        assert signin.principal(header).organisation == "water"
+    accounts.add_organisation(Organisation("gas", "Gas works", "partner"))
+    accounts.change_user("leo", lambda user: replace(user, organisation="gas"))
+    for header in (f"Bearer {text}", basic("leo", PASSWORD)):
+        assert signin.principal(header).organisation == "gas"
+    accounts.change_organisation("gas", lambda gas: replace(gas, disabled=True))
+    for header in (f"Bearer {text}", basic("leo", PASSWORD)):
+        with pytest.raises(NotSignedIn):
+            signin.principal(header)
+
+
+def test_a_sign_in_is_one_read_of_the_store(
+    signin: SignIn, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, text = accounts.add_token("leo")
+    reads: list[str] = []
+
+    def counted(name: str) -> Callable[..., Any]:
+        real = getattr(SqliteStore, name)
+
+        def read(*given: Any, **named: Any) -> Any:
+            reads.append(name)
+            return real(*given, **named)
+
+        return read
+
+    for header in (f"Bearer {text}", basic("leo", PASSWORD)):
+        signin.principal(header)
+        for name in ("document", "documents", "documents_at"):
+            monkeypatch.setattr(SqliteStore, name, counted(name))
+        signin.principal(header)
+        monkeypatch.undo()
+    assert reads == ["documents_at", "documents_at"]

@@ -61,6 +61,15 @@ def test_what_expired_is_not_there(store: Store):
     assert version(store, "1") > version(store, "2")
 
 
+def test_several_are_read_at_once(store: Store):
+    assert store.documents_at([]) == []
+    write(store, DocumentWrite("k", "1", b"1"), DocumentWrite("other", "1", b"2"))
+    write(store, DocumentWrite("k", "old", b"3", expires=1))
+    places = [("other", "1"), ("k", "none"), ("k", "1"), ("k", "old"), ("k", "1"), ("", "")]
+    assert store.documents_at(places) == [store.document(*place) for place in places]
+    assert [one and one.value for one in store.documents_at(places)] == [b"2", None, b"1", None, b"1", None]
+
+
 def test_documents_are_listed_in_order_of_key(store: Store):
     keys = ["a/1", "a/2", "a/é", "a\U0010ffff", "a0", "b", "\ud7ff", "\ud7ffx", "\ue000", "%", "_"]
     write(store, *(DocumentWrite("k", key, b"") for key in keys), DocumentWrite("kk", "a/9", b""))

@@ -91,6 +91,13 @@ def read(cluster: Cluster, kind: str, key: str) -> Document | None:
     return _document(got.source) if got and _version(got.source, now()) else None
 
 
+def read_at(cluster: Cluster, places: Sequence[tuple[str, str]]) -> list[Document | None]:
+    """Read several documents at once; None for what is not there or has expired."""
+    ids = [document_id(kind, key) for kind, key in places]
+    moment, found = now(), cluster.read_many("objects", ids) if ids else []
+    return [_document(one) if one is not None and _version(one, moment) else None for one in found]
+
+
 def read_many(snapshots: Snapshots, kind: str, prefix: str, after: str, limit: int) -> list[Document]:
     """Read documents of a kind in order of key."""
     found: list[Document] = []

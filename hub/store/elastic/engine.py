@@ -129,6 +129,10 @@ class ElasticStore:
         """See `hub.store.ports.Store.document`."""
         return controls.read(self._cluster, kind, key)
 
+    def documents_at(self, places: Sequence[tuple[str, str]]) -> list[Document | None]:
+        """See `hub.store.ports.Store.documents_at`."""
+        return controls.read_at(self._cluster, places)
+
     def documents(self, kind: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> list[Document]:
         """See `hub.store.ports.Store.documents`."""
         return controls.read_many(self._snapshots, kind, prefix, after, limit)

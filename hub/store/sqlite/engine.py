@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -157,6 +157,11 @@ class SqliteStore:
         """See `hub.store.ports.Store.document`."""
         with self._connections.borrowed() as db:
             return documents.read(db, kind, key)
+
+    def documents_at(self, places: Sequence[tuple[str, str]]) -> list[Document | None]:
+        """See `hub.store.ports.Store.documents_at`."""
+        with self._connections.borrowed() as db:
+            return [documents.read(db, kind, key) for kind, key in places]
 
     def documents(self, kind: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> list[Document]:
         """See `hub.store.ports.Store.documents`."""
