@@ -79,6 +79,7 @@ class Proxies:
         return any(address in network for network in self._networks)
 
 
+@lru_cache(4096)
 def read_address(text: str) -> Address | None:
     """Read an address; one of IPv4 that is wrapped in IPv6 (``::ffff:192.0.2.1``) is unwrapped."""
     try:

@@ -14,6 +14,7 @@ import importlib.util
 import ipaddress
 import json
 import os
+import socket
 import tempfile
 import tomllib
 from array import array
@@ -160,7 +161,9 @@ class WarningLists:
 
     def _listed(self, observable: Observable) -> Iterator[Warning]:
         kind, value = observable
-        if kind in ("ipv4-addr", "ipv6-addr"):
+        if kind == "ipv4-addr" and "/" not in value:
+            yield from self._at_address4(int.from_bytes(socket.inet_aton(value)))
+        elif kind in ("ipv4-addr", "ipv6-addr"):
             yield from self._of_network(ipaddress.ip_network(value, strict=False))
         elif kind == "domain-name":
             yield from self._at(self._names, value)
@@ -185,11 +188,14 @@ class WarningLists:
             yield self._warnings[lists[place]]
             place += 1
 
+    def _at_address4(self, address: int) -> tuple[Warning, ...]:
+        place = bisect_right(self._borders4, address) - 1
+        return self._sets[self._sets4[place]] if place >= 0 else ()
+
     def _of_network(self, network: Network) -> Iterable[Warning]:
         first = int(network.network_address)
         if network.version == 4:
-            place = bisect_right(self._borders4, first) - 1
-            at_first = self._sets[self._sets4[place]] if place >= 0 else ()
+            at_first = self._at_address4(first)
         else:
             place = bisect_right(self._borders6, first) - 1
             at_first = self._sets[self._sets6[place]] if place >= 0 else ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import functools
 import re
 import time
 
@@ -45,9 +46,13 @@ def parse_timestamp(text: str) -> int:
 def format_timestamp(moment: int, digits: int = 6) -> str:
     """Write microseconds as a UTC timestamp with 3 (STIX habit) or 6 (TAXII) fraction digits."""
     seconds, micro = divmod(moment, SECOND)
+    return f"{_to_the_second(seconds)}.{f'{micro:06d}'[:digits]}Z"
+
+
+@functools.lru_cache(4096)
+def _to_the_second(seconds: int) -> str:
     year, month, day, hour, minute, second, *_ = time.gmtime(seconds)
-    fraction = f"{micro:06d}"[:digits]
-    return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}.{fraction}Z"
+    return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}"
 
 
 def day_of(moment: int) -> int:

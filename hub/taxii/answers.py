@@ -18,11 +18,16 @@ _CHALLENGES = [
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status, headers and whole body of a response."""
+    """Status, headers and whole body of a response; the body is in pieces, so that only the web server joins them."""
 
     status: int
-    body: bytes = b""
+    pieces: list[bytes] = field(default_factory=list)
     headers: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def length(self) -> int:
+        """Bytes of the body."""
+        return sum(map(len, self.pieces))
 
     @property
     def status_line(self) -> str:
@@ -30,9 +35,9 @@ class Answer:
         return f"{self.status} {HTTPStatus(self.status).phrase}"
 
 
-def taxii_answer(status: int, body: bytes, headers: dict[str, str] | None = None) -> Answer:
+def taxii_answer(status: int, pieces: list[bytes], headers: dict[str, str] | None = None) -> Answer:
     """Return an answer in the TAXII media type."""
-    return Answer(status, body, [("Content-Type", TAXII_21), *(headers or {}).items()])
+    return Answer(status, pieces, [("Content-Type", TAXII_21), *(headers or {}).items()])
 
 
 def error_answer(error: HubError, *, error_id: str = "", allow: str = "") -> Answer:
@@ -55,4 +60,4 @@ def error_answer(error: HubError, *, error_id: str = "", allow: str = "") -> Ans
         headers.append(("Accept-Encoding", "gzip"))  # RFC 9110 12.5.3: which codings a body may have
     if error.retry_after is not None:
         headers.append(("Retry-After", str(error.retry_after)))
-    return Answer(error.status, orjson.dumps(resource), headers)
+    return Answer(error.status, [orjson.dumps(resource)], headers)

@@ -89,7 +89,7 @@ class HubBackend(Backend):  # type: ignore[misc]
         self, _api_root: str, _collection_id: str, _filters: object, _allowed: object, limit: int
     ) -> tuple[StoredBytes, Headers]:
         """Return an envelope and its headers (section 5.4)."""
-        return self.page(_asked(), limit)
+        return _joined(*self.page(_asked(), limit))
 
     def get_object(
         self, _api_root: str, _collection_id: str, _object_id: str, _filters: object, _allowed: object, limit: int
@@ -100,24 +100,23 @@ class HubBackend(Backend):  # type: ignore[misc]
             NotFound: there is no such object in the collection, or none that the account may see.
         """
         asked = _asked()
-        envelope, headers = self.page(asked, limit)
+        envelope, headers = _joined(*self.page(asked, limit))
         if envelope == b"{}":
             self._must_exist(asked)
         return envelope, headers
 
-    def page(self, asked: Asked, limit: int) -> tuple[StoredBytes, Headers]:
-        """Return the envelope that a request asks for, with at most ``limit`` objects, and its headers."""
+    def page(self, asked: Asked, limit: int) -> tuple[list[bytes], Headers]:
+        """Return the envelope that a request asks for, in pieces, with at most ``limit`` objects, and its headers."""
         query, place = self._query(asked, limit)
         found = self._store.read_objects(asked.scope, query)
         self._note(asked, found.joined)
         if found.first_added is None or found.last_added is None:
-            return StoredBytes(b"{}"), _nothing_added(asked, place)
+            return [b"{}"], _nothing_added(asked, place)
         more = b'"more":false'
         if found.more:
             token = self._cursors.token(Place(found.last, found.last_added), asked.binding)
             more = b'"more":true,"next":"%s"' % token.encode()
-        envelope = StoredBytes(b"".join((b"{", more, b',"objects":[', found.joined, b"]}")))
-        return envelope, _added(found.first_added, found.last_added)
+        return [b"{", more, b',"objects":[', found.joined, b"]}"], _added(found.first_added, found.last_added)
 
     def get_object_manifest(
         self, _api_root: str, _collection_id: str, _filters: object, _allowed: object, limit: int
@@ -296,6 +295,10 @@ class HubBackend(Backend):  # type: ignore[misc]
 def _asked() -> Asked:
     asked: Asked = request.environ[ASKED]
     return asked
+
+
+def _joined(pieces: list[bytes], headers: Headers) -> tuple[StoredBytes, Headers]:
+    return StoredBytes(b"".join(pieces)), headers
 
 
 def _record(entry: ManifestEntry) -> dict[str, str]:

@@ -103,7 +103,7 @@ class Edge:
             raise NotFound("there is no such TAXII address or API root")
         method = environ["REQUEST_METHOD"]
         if method == HTTPMethod.OPTIONS:
-            return Answer(204, b"", [("Allow", address.route.allow)])
+            return Answer(204, [], [("Allow", address.route.allow)])
         read_as = HTTPMethod.GET if method == HTTPMethod.HEAD else method
         if read_as not in address.route.methods:
             raise MethodNotAllowed(f"{address.route.name} takes {', '.join(address.route.methods)}")
@@ -173,7 +173,7 @@ class Edge:
 
         pieces = self._application(environ, start_response)
         try:
-            body = b"".join(pieces)
+            body = list(pieces)
         finally:
             if hasattr(pieces, "close"):
                 pieces.close()

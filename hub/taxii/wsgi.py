@@ -73,9 +73,9 @@ def taxii_application(
         answer = edge.answer(environ)
         headers = [*answer.headers, ("X-Content-Type-Options", "nosniff")]
         if answer.status != 204:
-            headers.append(("Content-Length", str(len(answer.body))))
+            headers.append(("Content-Length", str(answer.length)))
         start_response(answer.status_line, headers)
-        return [b""] if head else [answer.body]
+        return [b""] if head else answer.pieces
 
     return application
 

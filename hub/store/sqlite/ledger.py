@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 
@@ -37,6 +38,8 @@ _ALL = """
     WHERE l.index_key > ? ORDER BY l.index_key, n.text, l.day, s.slot
 """
 _LAST_DAY = 2**31
+_index_key = lru_cache(1 << 15)(index_key)
+"""A batch asks for every key twice: for its count and for its samples."""
 _decode = msgspec.msgpack.Decoder(Event).decode
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -44,7 +47,7 @@ _encode = msgspec.msgpack.Encoder().encode
 def add(db: sqlite3.Connection, sensors: Names, counts: Mapping[LedgerKey, LedgerCount]) -> None:
     """Add counts to their rows."""
     numbers = sensors.intern(db, {key.sensor for key in counts})
-    rows = [(index_key(key.observable), numbers[key.sensor], key.day, *count) for key, count in counts.items()]
+    rows = [(_index_key(key.observable), numbers[key.sensor], key.day, *count) for key, count in counts.items()]
     rows.sort()
     db.executemany(_ADD, rows)
 
@@ -52,19 +55,33 @@ def add(db: sqlite3.Connection, sensors: Names, counts: Mapping[LedgerKey, Ledge
 def add_samples(db: sqlite3.Connection, sensors: Names, samples: Mapping[LedgerKey, Sequence[Event]]) -> None:
     """Keep events as samples of rows that have fewer than `SAMPLES`; an event is written once for all its rows."""
     numbers = sensors.intern(db, {key.sensor for key in samples})
+    keys = [(_index_key(key.observable), numbers[key.sensor], key.day) for key in samples]
+    taken = _taken(db, keys)
+    number: int = db.execute("SELECT ifnull(max(number), 0) FROM events").fetchone()[0]
     written: dict[int, int] = {}
-    rows = []
-    for key, events in samples.items():
-        row = (index_key(key.observable), numbers[key.sensor], key.day)
-        taken: int = db.execute(
-            "SELECT count(*) FROM samples WHERE index_key = ? AND sensor = ? AND day = ?", row
-        ).fetchone()[0]
-        for slot, event in zip(range(taken, SAMPLES), events, strict=False):
+    bodies, rows = [], []
+    for key, events in zip(keys, samples.values(), strict=True):
+        for slot, event in zip(range(taken.get(key, 0), SAMPLES), events, strict=False):
             if id(event) not in written:
-                cursor = db.execute("INSERT INTO events (body) VALUES (?)", (_encode(event),))
-                written[id(event)] = cursor.lastrowid or 0
-            rows.append((*row, slot, written[id(event)]))
+                number += 1
+                written[id(event)] = number
+                bodies.append((number, _encode(event)))
+            rows.append((*key, slot, written[id(event)]))
+    db.executemany("INSERT INTO events VALUES (?, ?)", bodies)
+    rows.sort()
     db.executemany("INSERT INTO samples VALUES (?, ?, ?, ?, ?)", rows)
+
+
+def _taken(db: sqlite3.Connection, keys: Sequence[tuple[str, int, int]]) -> dict[tuple[str, int, int], int]:
+    """Return how many samples rows have; those without are not in it."""
+    db.execute("CREATE TEMP TABLE IF NOT EXISTS sampled (index_key TEXT, sensor INTEGER, day INTEGER)")
+    db.execute("DELETE FROM sampled")
+    db.executemany("INSERT INTO sampled VALUES (?, ?, ?)", keys)
+    found = db.execute(
+        "SELECT s.index_key, s.sensor, s.day, count(*) FROM sampled AS k CROSS JOIN samples AS s"
+        " ON s.index_key = k.index_key AND s.sensor = k.sensor AND s.day = k.day GROUP BY k.rowid"
+    )
+    return {(index, sensor, day): number for index, sensor, day, number in found}
 
 
 def read(
