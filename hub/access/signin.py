@@ -119,18 +119,19 @@ class SignIn:
             name: of the account. token: id of one of its tokens, to go by what that one may do.
 
         Raises:
-            NotFound: there is no such account, or it has no such token.
+            NotFound: there is no such account, or it has no such token. NotSignedIn: it is shut out.
         """
         found = self._accounts.user(name)
         if found is None:
             raise NotFound(f"there is no user {name}")
-        organisation = self._accounts.organisation(found[0].organisation)
-        if token is None:
-            return _principal(found[0], organisation)
-        kept = self._accounts.token(token)
-        if kept is None or kept[0].user != name:
+        kept = self._accounts.token(token) if token is not None else None
+        if token is not None and (kept is None or kept[0].user != name):
             raise NotFound(f"{name} has no token {token}; `threathub token list` shows all")
-        return _principal(found[0], organisation, kept[0])
+        organisation = self._accounts.organisation(found[0].organisation)
+        try:
+            return _principal(found[0], organisation, kept[0] if kept is not None else None)
+        except NotSignedIn:
+            raise NotSignedIn(f"{name} may do nothing: the account or its organisation is disabled") from None
 
     def _basic(self, encoded: str, where: str) -> Principal:
         try:

@@ -115,6 +115,8 @@ def test_revocation_works_at_once(signin: SignIn, accounts: Accounts) -> None:
     for header in (f"Bearer {text}", basic("leo", PASSWORD)):
         with pytest.raises(NotSignedIn):
             signin.principal(header)
+    with pytest.raises(NotSignedIn, match="leo may do nothing"):
+        signin.principal_of("leo")
     accounts.change_user("leo", lambda user: replace(user, disabled=False))
     assert signin.principal(f"Bearer {text}").user == "leo"
     accounts.remove_token(token.id)
