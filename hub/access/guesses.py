@@ -58,7 +58,7 @@ class Rule:
         return 0 if over <= 0 else min(self.first << min(over - 1, 16), self.longest)
 
 
-PAIR = Rule(8, 5, 3600)
+PAIR = Rule(8, 10, 3600)
 NETWORK = Rule(100, 5, 900)
 ACCOUNT = Rule(500, 1, 60)
 
