@@ -1,12 +1,14 @@
 """Writers and readers of one store in processes of their own, killed at random moments; and what must hold afterwards.
 
-Run as ``python -m tests.store.crash FILE KILLS SEED``; prints what was broken as JSON. The program has one thread and
-forks, so that a killed process is replaced within milliseconds. Every process reports by single lines on a pipe: what
-it reports, it had; a line cut off by the kill counts as not reported.
+Run as ``python -m tests.store.crash ADDRESS KILLS SEED``; prints what was broken as JSON. The program has one thread
+and forks, so that a killed process is replaced at once. Every process reports by single lines on a pipe: what
+it reports, it had; a line cut off by the kill counts as not reported. On a cluster processes are also stopped for a
+while (SIGSTOP), and die or pause before and after requests (`tests.elastic.failpoints`).
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import random
@@ -17,10 +19,11 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 from hub.errors import HubError
+from hub.store.moving import Movable
+from hub.store.opening import Access, open_store
 from hub.store.ports import (
     HUB,
     Batch,
@@ -33,11 +36,11 @@ from hub.store.ports import (
     Withdrawal,
 )
 from hub.store.sqlite import connections
-from hub.store.sqlite.engine import SqliteStore
 from tests.contract.drafts import AUDIENCES, OPEN, STRANGER, draft, objects
+from tests.elastic import failpoints
 
 WRITERS = 3
-LONGEST_LIFE = 0.05
+LONGEST_LIFE = {"sqlite": 0.05, "http": 1.5}
 """Seconds that a process may live before it is killed; often it gets no further than opening the store."""
 EVERY = Versions(all=True)
 
@@ -114,9 +117,13 @@ def _report(pipe: int, value: object) -> None:
     os.write(pipe, json.dumps(value).encode() + b"\n")
 
 
-def write(path: Path, writer: str, pipe: int) -> None:
+def opened(address: str) -> Movable:
+    """Open the store."""
+    return open_store(address, access=Access(replicas=0))
+
+
+def write(store: Movable, writer: str, pipe: int) -> None:
     """Commit batch after batch, each with the writer's cursor and a count in the ledger, until killed."""
-    store = SqliteStore(path)
     cursor = store.document("cursor", writer)
     number, version = (int(cursor.value), cursor.version) if cursor else (0, 0)
     if number:
@@ -143,9 +150,8 @@ def write(path: Path, writer: str, pipe: int) -> None:
         )
 
 
-def poll(path: Path, by: str, start: dict[str, Any], pipe: int, last_round: bool) -> None:
+def poll(store: Movable, by: str, start: dict[str, Any], pipe: int, last_round: bool) -> None:
     """Pull page after page as a stranger, by ``next`` or ``added_after``; a line holds a page and where to go on."""
-    store = SqliteStore(path)
     place = start
     while True:
         page = store.read_objects(STRANGER, PageQuery("a", **place, versions=EVERY, limit=7))
@@ -159,7 +165,7 @@ def poll(path: Path, by: str, start: dict[str, Any], pipe: int, last_round: bool
 class Process:
     """A forked process, what it has reported, and how to make another like it."""
 
-    def __init__(self, run: Callable[[int], None]) -> None:
+    def __init__(self, run: Callable[[int], None], longest_life: float) -> None:
         reader, writer = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
@@ -172,7 +178,8 @@ class Process:
                 os._exit(1)
         os.close(writer)
         self.pipe = reader
-        self.dies = time.monotonic() + random.random() * LONGEST_LIFE
+        self.dies = time.monotonic() + random.random() * longest_life
+        self.stopped = False
         self._rest = b""
         self.ended = False
         self.status = 0
@@ -183,6 +190,11 @@ class Process:
         *lines, self._rest = self._rest.split(b"\n")
         self.ended = not piece
         return [json.loads(line) for line in lines]
+
+    def pause(self) -> None:
+        """Stop it for as long as it would have lived, or let it go on after that."""
+        os.kill(self.pid, signal.SIGCONT if self.stopped else signal.SIGSTOP)
+        self.stopped = not self.stopped
 
     def kill(self) -> list[dict[str, Any]]:
         """Kill it, return its last lines."""
@@ -203,17 +215,29 @@ class Process:
 class Trial:
     """Runs writers and pollers, kills them, and collects the evidence."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._cluster = not address.startswith("sqlite")
+        if self._cluster:
+            # Processes that are forked find it loaded.
+            importlib.import_module("hub.store.elastic.engine")
+            opened(address).close()
+        self._longest_life = LONGEST_LIFE["http" if self._cluster else "sqlite"]
         self.evidence = Evidence(polled={"next": [], "added_after": []})
         self._places: dict[str, dict[str, Any]] = {by: {} for by in self.evidence.polled}
-        self._patience = LONGEST_LIFE
+        self._patience = self._longest_life
         self._names = [f"w{number}" for number in range(WRITERS)] + list(self.evidence.polled)
 
     def _start(self, name: str, last_round: bool = False) -> Process:
-        if name in self._places:
-            return Process(lambda pipe: poll(self._path, name, self._places[name], pipe, last_round))
-        return Process(lambda pipe: write(self._path, name, pipe))
+        def run(pipe: int) -> None:
+            if self._cluster and not last_round:
+                failpoints.plant(0.01)
+            store = opened(self._address)
+            if name in self._places:
+                poll(store, name, self._places[name], pipe, last_round)
+            write(store, name, pipe)
+
+        return Process(run, self._longest_life)
 
     def _take(self, name: str, lines: list[dict[str, Any]]) -> None:
         for line in lines:
@@ -232,9 +256,16 @@ class Trial:
             wait = max(0.0, min(process.dies for process in running.values()) - time.monotonic())
             pipes = {process.pipe: name for name, process in running.items()}
             for pipe in select.select(list(pipes), [], [], wait)[0]:
-                self._take(pipes[pipe], running[pipes[pipe]].lines())
+                process = running[pipes[pipe]]
+                self._take(pipes[pipe], process.lines())
+                if process.ended:
+                    process.dies = 0
             for name, process in running.items():
                 if process.dies <= time.monotonic():
+                    if self._cluster and not process.ended and random.random() < 0.4:
+                        process.pause()
+                        process.dies += random.random() * self._longest_life
+                        continue
                     self._take(name, process.kill())
                     running[name] = self._start(name)
                     # On a busy machine nothing may get done in a short life: then lives grow longer.
@@ -249,7 +280,7 @@ class Trial:
         return self.evidence
 
     def _read_truth(self) -> None:
-        store = SqliteStore(self._path)
+        store = opened(self._address)
         evidence = self.evidence
         while changes := store.read_log(evidence.log[-1][0] if evidence.log else 0, 500):
             evidence.log += [(c.position, c.date_added, c.action, c.id, c.version, c.audience.label) for c in changes]
@@ -264,12 +295,12 @@ class Trial:
         store.close()
 
 
-def main(path: str, kills: str, seed: str) -> None:
+def main(address: str, kills: str, seed: str) -> None:
     """Run one trial and print what was broken, and how much was done."""
     random.seed(int(seed))
     # Checkpoints after nearly every commit: the moment at which a kill could tear the file itself.
     connections.CHECKPOINT_PAGES = 8
-    trial = Trial(Path(path))
+    trial = Trial(address)
     evidence = trial.run(int(kills))
     sys.stdout.write(
         json.dumps(

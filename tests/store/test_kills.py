@@ -17,9 +17,9 @@ from tests.store.crash import Evidence, batch_of, violations
 PROJECT = Path(__file__).parents[2]
 
 
-def trial(folder: Path, kills: int, seed: int) -> dict[str, Any]:
+def trial(address: str, kills: int, seed: int) -> dict[str, Any]:
     """Run a trial in a program of its own, because it forks."""
-    command = [sys.executable, "-m", "tests.store.crash", str(folder / "store.sqlite"), str(kills), str(seed)]
+    command = [sys.executable, "-m", "tests.store.crash", address, str(kills), str(seed)]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, check=True, timeout=600)
     result: dict[str, Any] = json.loads(done.stdout)
     return result
@@ -27,7 +27,7 @@ def trial(folder: Path, kills: int, seed: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_forty_kills_break_no_promise(tmp_path: Path, seed: int):
-    result = trial(tmp_path, 40, seed)
+    result = trial(f"sqlite:///{tmp_path}/store.sqlite", 40, seed)
     assert result["violations"] == []
     assert result["acknowledged"] > 0
     assert all(result["polled"].values())
@@ -36,7 +36,7 @@ def test_forty_kills_break_no_promise(tmp_path: Path, seed: int):
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", (100, 101))
 def test_a_thousand_kills_break_no_promise(tmp_path: Path, seed: int):
-    assert trial(tmp_path, 1000, seed)["violations"] == []
+    assert trial(f"sqlite:///{tmp_path}/store.sqlite", 1000, seed)["violations"] == []
 
 
 def honest() -> Evidence:

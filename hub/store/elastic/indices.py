@@ -81,23 +81,33 @@ def prepare(cluster: Cluster, replicas: int, *, create: bool) -> None:
         NoSuchFile: they are not there, and ``create`` is off.
         StoreVersion: the indices are somebody else's, or of a newer version of the hub.
     """
-    for index in MAPPINGS:
-        with mapped():
-            if not cluster.client.indices.exists_alias(name=cluster.name(index)):
-                if not create:
-                    raise NoSuchFile("there is no store of that name in Elasticsearch")
-                _make(cluster, index, replicas)
-            found = cluster.client.indices.get_mapping(index=cluster.name(index))
-        for one in found.values():
-            version = one["mappings"].get("_meta", {}).get("threathub")
-            if not isinstance(version, int):
-                raise StoreVersion(
-                    "An index of that name is there but not one of City Threat Hub; choose another prefix."
-                )
-            if version > MAPPING:
-                raise StoreVersion(
-                    "The indices are of a newer version of City Threat Hub; install that version or newer."
-                )
+    with mapped():
+        found = _mappings(cluster)
+        missing = [index for index in MAPPINGS if index not in found]
+        if missing and not create:
+            raise NoSuchFile("there is no store of that name in Elasticsearch")
+        for index in missing:
+            _make(cluster, index, replicas)
+        if missing:
+            found = _mappings(cluster)
+    for mapping in found.values():
+        version = mapping.get("_meta", {}).get("threathub")
+        if not isinstance(version, int):
+            raise StoreVersion("An index of that name is there but not one of City Threat Hub; choose another prefix.")
+        if version > MAPPING:
+            raise StoreVersion("The indices are of a newer version of City Threat Hub; install that version or newer.")
+
+
+def _mappings(cluster: Cluster) -> dict[Index, dict[str, Any]]:
+    """Return the mappings of the indices that are there."""
+    names = [cluster.name(index) for index in MAPPINGS]
+    answer = cluster.client.indices.get_mapping(index=names, ignore_unavailable=True)
+    return {
+        index: one["mappings"]
+        for index in MAPPINGS
+        for name, one in answer.items()
+        if name.rpartition("-")[0] == cluster.name(index)
+    }
 
 
 def _make(cluster: Cluster, index: Index, replicas: int) -> None:

@@ -63,11 +63,12 @@ class Journal:
     def open(self) -> None:
         """Make the first barrier if there is none; apply what a killed process left."""
         first = Barrier()
-        if self._cluster.get("objects", BARRIER) is None:
+        (barrier,) = self._cluster.read_many("objects", [BARRIER])
+        if barrier is None:
             self._cluster.write("objects", 0, [(INTENT, intent(0))])
             self._cluster.write("ledger", 0, [(LEDGER_BARRIER, _ledger_barrier(0))], refresh=True)
             self._cluster.write("objects", 0, [(BARRIER, orjson.dumps(first.source()))], refresh=True)
-        left = self.state().number + 1
+        left = 1 + (Barrier.of(barrier) if barrier else first).number
         if self._cluster.get("log", entry_id(left)) is not None:
             self.help(left)
 

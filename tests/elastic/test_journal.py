@@ -1,0 +1,148 @@
+"""The log at its corners: entries left lying, applied late, acknowledged to nobody, or refused by the mapping."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hub.store.elastic import journal
+from hub.store.elastic.cluster import Cluster
+from hub.store.elastic.engine import ElasticStore
+from hub.store.elastic.entries import Entry, intent
+from hub.store.elastic.faults import unreachable
+from hub.store.elastic.names import INTENT, entry_id
+from hub.store.ports import HUB, Batch, DocumentWrite, LedgerCount, LedgerKey, PageQuery, Withdrawal
+from tests.contract.drafts import STRANGER, draft, objects
+
+KEY = LedgerKey("domain-name:evil.example", "dns", 1)
+Reopen = Callable[[], ElasticStore]
+
+
+@pytest.fixture(autouse=True)
+def help_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "HELP_AFTER", 0.1)
+
+
+def batch(number: int) -> Batch:
+    """Return a batch with something for every part of the store."""
+    return Batch(
+        [draft("indicator--1", number), draft(f"malware--{number}")],
+        ledger={KEY: LedgerCount(1, number, number)},
+        documents=[DocumentWrite("cursor", "x", str(number).encode())],
+    )
+
+
+def planned(store: ElasticStore, number: int) -> Entry:
+    """Return the entry that a batch would make now."""
+    entry = store._planner.plan([batch(number)], store._journal.state()).entry
+    assert entry is not None
+    return entry
+
+
+def left_lying(store: ElasticStore, number: int) -> Entry:
+    """Create an entry as a writer does who is killed right after."""
+    entry = planned(store, number)
+    assert store._cluster.create("log", entry_id(entry.barrier.number), entry.source("somebody"))
+    return entry
+
+
+def seen(store: ElasticStore) -> list[Any]:
+    found = [store.head(), store.read_log(0, 100), store.ledger([KEY.observable]), store.document("cursor", "x")]
+    return [*found, store.read_objects(STRANGER, PageQuery("a")), store.get(HUB, ["indicator--1"]), store.verify()]
+
+
+def counted(store: ElasticStore) -> int:
+    return sum(row.total.number for row in store.ledger([KEY.observable]))
+
+
+def test_what_a_killed_writer_left_is_applied_by_the_next(store: ElasticStore, reopen: Reopen):
+    store.commit(batch(1))
+    left_lying(store, 2)
+    assert store.head().position == 2
+    store.commit(batch(3))
+    assert [change.id for change in store.read_log(0, 10)][-2:] == ["indicator--1", "malware--3"]
+    assert (store.head().position, counted(store), store.verify()) == (6, 3, [])
+    left_lying(store, 4)
+    assert reopen().head().position == 8
+
+
+def test_a_reader_helps_where_an_entry_is_there_in_part(store: ElasticStore, reopen: Reopen):
+    store.commit(batch(1))
+    entry = left_lying(store, 2)
+    part = dict(list(entry.objects.items())[:1])
+    store._cluster.write("objects", 2, [(INTENT, intent(2)), *part.items()], refresh=True)
+    page = reopen().read_objects(STRANGER, PageQuery("a"))
+    assert objects(page.joined) == [("malware--1", 1), ("indicator--1", 2), ("malware--2", 1)]
+    assert seen(store)[-1] == []
+
+
+def test_entries_applied_again_much_later_change_nothing(store: ElasticStore):
+    for number in (1, 2, 3):
+        store.commit(batch(number))
+    store.commit(Batch(withdrawals=[Withdrawal("a", "malware--1"), Withdrawal("a", "indicator--1", 3)]))
+    store.commit(batch(4))
+    before = seen(store)
+    for number in (1, 2, 3):
+        got = store._cluster.get("log", entry_id(number))
+        assert got is not None
+        store._journal._apply(Entry.of(got.source))
+    assert seen(store) == before
+
+
+def test_a_commit_whose_answer_was_lost_is_recognised(store: ElasticStore, monkeypatch: pytest.MonkeyPatch):
+    create = Cluster.create
+    lost: list[int] = []
+
+    def losing(self: Cluster, *given: Any) -> bool:
+        done = create(self, *given)
+        if len(lost) < 2:
+            lost.append(1)
+            raise unreachable()
+        return done
+
+    monkeypatch.setattr(Cluster, "create", losing)
+    outcomes = store.commit(batch(1))
+    assert [outcome.result for outcome in outcomes] == ["stored", "stored"]
+    assert (counted(store), store.head().position) == (1, 2)
+
+
+def test_an_entry_that_others_applied_before_the_answer_came_is_not_made_again(
+    store: ElasticStore, reopen: Reopen, monkeypatch: pytest.MonkeyPatch
+):
+    create = Cluster.create
+    other = reopen()
+
+    def overtaken(self: Cluster, *given: Any) -> bool:
+        create(self, *given)
+        monkeypatch.setattr(Cluster, "create", create)
+        other.commit(Batch([draft("tool--1")]))
+        raise unreachable()
+
+    monkeypatch.setattr(Cluster, "create", overtaken)
+    store.commit(batch(1))
+    assert [change.id for change in store.read_log(0, 10)] == ["indicator--1", "malware--1", "tool--1"]
+    assert counted(store) == 1
+
+
+def test_a_document_that_the_mapping_refuses_does_not_stop_the_log(store: ElasticStore):
+    entry = planned(store, 1)
+    key = next(id for id, source in entry.objects.items() if b"malware--1" in source and b'"put"' in source)
+    entry.objects[key] = entry.objects[key].replace(b'"revoked":0', b'"revoked":0,"created":"never"')  # type: ignore[index]
+    assert store._cluster.create("log", entry_id(1), entry.source("somebody"))
+    store.commit(batch(2))
+    assert len(objects(store.read_objects(STRANGER, PageQuery("a")).joined)) == 3
+    assert store.get(HUB, ["malware--1"])["malware--1"].position == 2
+
+
+def test_batches_of_many_threads_become_few_entries(store: ElasticStore):
+    threads = [threading.Thread(target=store.commit, args=(Batch([draft(f"x--{n}")]),)) for n in range(30)]
+    with store._commits._lead:
+        for thread in threads:
+            thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.head().position == 30
+    assert store._journal.state().number < 10
