@@ -218,9 +218,9 @@ class Trial:
     def __init__(self, address: str) -> None:
         self._address = address
         self._cluster = not address.startswith("sqlite")
+        # Processes that are forked find their engine loaded.
+        importlib.import_module(f"hub.store.{'elastic' if self._cluster else 'sqlite'}.engine")
         if self._cluster:
-            # Processes that are forked find it loaded.
-            importlib.import_module("hub.store.elastic.engine")
             opened(address).close()
         self._longest_life = LONGEST_LIFE["http" if self._cluster else "sqlite"]
         self.evidence = Evidence(polled={"next": [], "added_after": []})
