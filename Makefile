@@ -34,7 +34,7 @@ requirements: install
 	$(BIN)/python -m tests.taxii.requirements
 
 soak: install
-	$(BIN)/python -m pytest -m soak -n 2 tests
+	$(BIN)/python -m pytest -m soak -n 3 tests
 
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-header --no-annotate --no-strip-extras
 

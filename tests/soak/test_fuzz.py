@@ -12,8 +12,6 @@ from tests.soak.parsers import Parser, parsers
 from tests.soak.requests import CANARY, check, requests
 from tests.soak.running import PASSWORD, Running, prepare
 
-pytestmark = pytest.mark.xdist_group("fuzz")
-
 
 @pytest.fixture(scope="module")
 def readers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Parser]:
@@ -46,17 +44,20 @@ def send(hub: Running, seconds: float) -> Counter[int]:
     return statuses
 
 
+@pytest.mark.xdist_group("fuzz-parsers")
 def test_parsers(readers: dict[str, Parser]) -> None:
     for parser in readers.values():
         fuzz(parser.check, mangled(parser.seeds), examples=40)
 
 
+@pytest.mark.xdist_group("fuzz-requests")
 def test_requests(hub: Running) -> None:
     statuses = send(hub, 3)
     assert {200, 401, 404} <= set(statuses)
 
 
 @pytest.mark.soak
+@pytest.mark.xdist_group("fuzz-parsers")
 def test_parsers_for_long(readers: dict[str, Parser], capsys: pytest.CaptureFixture[str]) -> None:
     each = SECONDS / len(readers)
     counts = {name: fuzz(parser.check, mangled(parser.seeds), each) for name, parser in readers.items()}
@@ -65,6 +66,7 @@ def test_parsers_for_long(readers: dict[str, Parser], capsys: pytest.CaptureFixt
 
 
 @pytest.mark.soak
+@pytest.mark.xdist_group("fuzz-requests")
 def test_requests_for_long(hub: Running, capsys: pytest.CaptureFixture[str]) -> None:
     statuses = send(hub, SECONDS)
     assert {200, 202, 204, 401, 403, 404, 406, 422} <= set(statuses)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,3 +57,32 @@ def test_clients_over_https(tls: tuple[int, Path], monkeypatch: pytest.MonkeyPat
     one = indicator()
     assert client.inbox_request(inbox, json.dumps({"objects": [one]}))["status_code"] == 202
     assert client.poll_request(inbox)["response"]["objects"] == [one]
+
+
+NO_TLS = (
+    b"GET /taxii2/ HTTP/1.1\r\nHost: hub\r\n\r\n",
+    b"\x16\x03\x01\xff\xff" + b"\x00" * 300,
+    b"\x80\x2e\x01\x00\x02",
+)
+
+
+def test_what_is_no_tls_or_too_old_is_refused_and_the_server_lives(tls: tuple[int, Path]) -> None:
+    port, certificate = tls
+    for said in NO_TLS:
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as plain:
+            plain.sendall(said)
+            plain.shutdown(socket.SHUT_WR)
+            assert b"HTTP/1.1 2" not in plain.recv(65536)
+    old = ssl.create_default_context(cafile=str(certificate))
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+    stranger = ssl.create_default_context()  # does not know who signed the certificate
+    for context in (old, stranger):
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=30) as plain,
+            pytest.raises((ssl.SSLError, ConnectionError)),
+        ):
+            context.wrap_socket(plain, server_hostname="127.0.0.1")
+    test_versions_of_tls(tls, ssl.TLSVersion.TLSv1_3)
