@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from hub.admission.readdressing import Step
 from hub.cli.find import title_of
 from hub.cli.options import DataOption, JsonOption, opened
 from hub.cli.output import print_json, print_table, print_text, second
 from hub.model import times
 from hub.model.audience import TLP, Audience, Decision
-from hub.publish.explanation import Access, Explanation, Marking, Preview, Sample, Seen
 
 if TYPE_CHECKING:
+    from hub.admission.readdressing import Step
     from hub.app import Hub
+    from hub.publish.explanation import Access, Explanation, Marking, Preview, Sample, Seen
 
 commands = typer.Typer(help="Who may see what, and why.", no_args_is_help=True)
 

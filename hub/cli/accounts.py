@@ -9,13 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from hub.access.hashing import LONGEST_PASSWORD
 from hub.access.members import User
 from hub.access.principal import ROLES, Role
 from hub.cli.options import DataOption, JsonOption, opened
 from hub.cli.output import print_details, print_json, print_rows, print_text
 from hub.errors import BadRequest
-from hub.publish.sharing import not_there
 from hub.store.ports import HUB
 
 users = typer.Typer(help="Accounts.", no_args_is_help=True)
@@ -148,6 +146,8 @@ def list_collections(
             }
             for one in seen
         ]
+        from hub.publish.sharing import not_there
+
         missing = [] if principal or as_json else list(not_there(hub.collections, hub.accounts))
     print_rows(rows, as_json, "This account sees no collection.")
     for key, grant in missing:
@@ -177,4 +177,6 @@ def _typed(*, prompt: bool, stdin: bool) -> str | None:
         raise BadRequest("say --prompt or --stdin, not both")
     if prompt:
         return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+    from hub.access.hashing import LONGEST_PASSWORD
+
     return sys.stdin.readline(LONGEST_PASSWORD + 2).rstrip("\r\n") if stdin else None

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hub.access.accounts import Organisation
-from hub.admission.gate import Origin
+from hub.admission.origin import Origin
 from hub.cli.options import DataOption, JsonOption, opened
 from hub.cli.output import cell, print_json, print_table, print_text, second
 from hub.errors import BadRequest, NoSuchFile, NotAllowed, Refused
@@ -22,6 +21,7 @@ from hub.publish.advisory_json import advisory_document, status_document
 from hub.publish.collections import Collection
 
 if TYPE_CHECKING:
+    from hub.access.accounts import Organisation
     from hub.app import Hub
 
 commands = typer.Typer(help="Advisories: push, publish, withdraw, and see who has them.", no_args_is_help=True)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hub.access.certificates import LARGEST, Certificate
 from hub.cli.options import DataOption, JsonOption, opened
 from hub.cli.output import print_json, print_table, print_text, second
 from hub.errors import BadRequest, NoSuchFile
+
+if TYPE_CHECKING:
+    from hub.access.certificates import Certificate
 
 commands = typer.Typer(help="Client certificates that sign in.", no_args_is_help=True)
 
@@ -35,6 +37,8 @@ def add_certificate(
     as_json: JsonOption = False,
 ) -> None:
     """Let an account sign in with a client certificate."""
+    from hub.access.certificates import LARGEST
+
     try:
         content = file.read_bytes() if file.stat().st_size <= LARGEST else b""
     except OSError as error:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from connectors.runner import Counts
 from hub.cli.feeds import failure, progress_line, sentence
 from hub.cli.options import DataOption, JsonOption, opened
 from hub.cli.output import print_json, print_json_lines, print_table, print_text, second
@@ -63,6 +62,8 @@ def _ingest_objects(
     with progress_line(path.name) as show:
         status = hub.import_path(path, feed, show)
     if status.consecutive_failures:
+        from connectors.runner import Counts
+
         kept = f" ({sentence(status.last_counts)})" if status.last_counts != Counts() else ""
         raise failure(status.last_error_code, f"{status.last_error}{kept}")
     return {"path": str(path), **status.last_counts.model_dump()}

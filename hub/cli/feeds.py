@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from connectors.runner import Counts, FeedStatus
 from hub.cli.options import DataOption, JsonOption, opened
 from hub.cli.output import cell, print_json, print_table, print_text, second
 from hub.errors import HubError, InputError
 from hub.model import times
+
+if TYPE_CHECKING:
+    from connectors.runner import Counts, FeedStatus
 
 commands = typer.Typer(help="Declared sources.", no_args_is_help=True)
 

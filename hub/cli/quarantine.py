@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hub.admission.quarantine import Entry
-from hub.admission.second_opinion import second_opinion
 from hub.cli.options import DataOption, JsonOption, opened
 from hub.cli.output import print_json, print_table, print_text, second
 from hub.errors import NoSuchFile, Refused
 from hub.model import times
+
+if TYPE_CHECKING:
+    from hub.admission.quarantine import Entry
 
 commands = typer.Typer(help="What was refused: look at it, mend it, replay it, drop it.", no_args_is_help=True)
 
@@ -51,6 +52,8 @@ def show(id: str, data: DataOption = None, as_json: JsonOption = False) -> None:
     """Show one refused item whole, as far as it was kept."""
     with opened(data) as hub:
         entry = hub.quarantine.show(id)
+    from hub.admission.second_opinion import second_opinion
+
     opinion = second_opinion(entry.raw) if entry.raw[:1] == b"{" and not entry.cut else ""
     if as_json:
         raw = entry.raw.decode(errors="replace")

@@ -10,7 +10,6 @@ import typer
 from hub.cli.find import title_of
 from hub.cli.options import DataOption, JsonOption, opened
 from hub.cli.output import print_json, print_table
-from hub.correlate.retrohunt import unmatched as unmatched_changes
 
 commands = typer.Typer(help="The city's own rules.", no_args_is_help=True)
 
@@ -48,6 +47,8 @@ def unmatched(
 ) -> None:
     """List live indicators that are never matched, because no single value decides their pattern."""
     with opened(data) as hub:
+        from hub.correlate.retrohunt import unmatched as unmatched_changes
+
         found = list(islice(unmatched_changes(hub.store), limit))
     if as_json:
         print_json([{"id": one.id, "collection": one.collection, "source": one.source} for one in found])

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hub.access.accounts import Organisation
+from hub.access.members import Organisation
 from hub.cli.options import DataOption, JsonOption
 from hub.cli.output import print_json, print_text
 from hub.errors import Conflict

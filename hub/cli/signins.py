@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
-from hub.access.accounts import User
-from hub.access.guesses import Seen
 from hub.cli.options import DataOption, JsonOption, opened
 from hub.cli.output import cell, print_json, print_table, print_text, second
 from hub.errors import NotFound
+
+if TYPE_CHECKING:
+    from hub.access.accounts import User
+    from hub.access.guesses import Seen
 
 commands = typer.Typer()
 

@@ -22,7 +22,7 @@ from typing import Annotated, Any
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from hub.access.accounts import Organisation
+from hub.access.members import Organisation
 from hub.errors import NotThatFormat
 from hub.model.audience import TLP
 from hub.model.ids import derived_id

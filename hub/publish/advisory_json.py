@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import orjson
 
 from hub.model import times
-from hub.publish.advisories import Advisory
-from hub.publish.receipts import Status
+
+if TYPE_CHECKING:
+    from hub.publish.advisories import Advisory
+    from hub.publish.receipts import Status
 
 
 def advisory_document(advisory: Advisory) -> dict[str, Any]:

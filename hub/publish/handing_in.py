@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hub.access.accounts import Organisation
+from hub.access.members import Organisation
 from hub.admission.gate import Gate, Origin, Receipt
 from hub.errors import BadRequest, Conflict, NotAllowed
 from hub.model import times
