@@ -61,7 +61,7 @@ def explain(
                 one.collection,
                 one.version,
                 _for(one.audience),
-                "; ".join(_marked(one.markings)) or f"no marking: the default of {one.source}",
+                _because(one),
                 _word(one.read),
                 _word(one.block),
                 "yes" if one.got else "no",
@@ -200,6 +200,11 @@ def _marked(markings: Iterable[Marking]) -> list[str]:
     return [f"{_level(one) or 'no restriction'} ({one.id}, {one.why})" for one in markings]
 
 
+def _because(seen: Seen) -> str:
+    named = [f"refers to the stricter {id}" for id in seen.members]
+    return "; ".join([*(_marked(seen.markings) or [f"no marking: the default of {seen.source}"]), *named])
+
+
 def _level(marking: Marking) -> str:
     tlp, pap = marking.level
     words = [f"TLP:{tlp.name.replace('_', '+')}"] if tlp is not None else []
@@ -249,6 +254,7 @@ def _version(seen: Seen) -> dict[str, Any]:
         "source": seen.source,
         "audience": _audience(seen.audience),
         "markings": [{"id": one.id, "restricts": _level(one), "why": one.why} for one in seen.markings],
+        "refers_to_stricter": list(seen.members),
         "read": _decision(seen.read),
         "block": _decision(seen.block),
         "gets": seen.got,

@@ -6,16 +6,18 @@ functions that make the scope: `Collections.decide`, `hub.model.audience.may`, `
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
 from hub.access.principal import Principal
 from hub.admission.levels import Level, Levels
+from hub.admission.provenance import references
 from hub.admission.readdressing import Readdressed, last_readdressed
 from hub.errors import NotFound
-from hub.model.audience import Audience, Decision, may
+from hub.model.audience import TLP, Audience, Decision, may
 from hub.publish.collections import Collection, Collections
 from hub.store.ports import HUB, Change, ManifestEntry, PageQuery, Scope, Store
 
@@ -49,6 +51,7 @@ class Seen:
     Attributes:
         collection, version, spec_version, position, date_added (microseconds), source: of the change.
         audience: the one it was stored with. markings: those on it; empty: the source's default counted.
+        members: others' stricter objects that it refers to, for whose sake it may have been narrowed.
         read, block: whether its audience lets the account look at it, and put it into a list that a firewall obeys.
         got: whether the account gets it from the store, which also wants the right to read the collection.
     """
@@ -61,6 +64,7 @@ class Seen:
     source: str
     audience: Audience
     markings: tuple[Marking, ...]
+    members: tuple[str, ...]
     read: Decision
     block: Decision
     got: bool
@@ -182,7 +186,8 @@ class Explainer:
         )
 
     def _seen(self, principal: Principal, change: Change, got: bool) -> Seen:
-        told = self._levels.told(orjson.loads(change.body), change.audience.owner)
+        obj = orjson.loads(change.body)
+        told = self._levels.told(obj, change.audience.owner)
         return Seen(
             change.collection,
             change.version_text,
@@ -192,10 +197,17 @@ class Explainer:
             change.source,
             change.audience,
             tuple(Marking(id, level, why) for id, (level, why) in told.items()),
+            self._members(obj, change.audience.owner),
             may(principal.reader, change.audience),
             may(principal.reader, change.audience, "block"),
             got,
         )
+
+    def _members(self, obj: Mapping[str, Any], owner: str) -> tuple[str, ...]:
+        named = set(references(obj))
+        found = self._store.get(HUB, named) if named else {}
+        stricter = (id for id, one in found.items() if one.audience.tlp > TLP.GREEN and one.audience.owner != owner)
+        return tuple(sorted(stricter))
 
     def _count(self, scope: Scope, collection: Collection, type: str) -> int:
         if scope.collections is not None and collection.key not in scope.collections:

@@ -49,6 +49,15 @@ def test_an_unknown_marking_is_named_as_the_cause(hub: Hub) -> None:
     assert (cause.id, cause.level, cause.why) == (nobodys, (TLP.UNKNOWN, None), "not defined: the tightest")
 
 
+def test_a_stricter_member_is_named_as_the_cause(hub: Hub) -> None:
+    secret = marked(MARKING_ID[TLP.RED])
+    post(hub, "lea", secret)
+    about = report(secret)
+    post(hub, "ana", about, collection="city-indicators")
+    [version] = hub.explainer.explain(hub.principal("ben"), about["id"]).versions
+    assert (version.audience.tlp, version.members, version.got) == (TLP.RED, (secret["id"],), False)
+
+
 def test_what_does_not_exist(hub: Hub) -> None:
     told = hub.explainer.explain(hub.principal("ana"), "indicator--00000000-0000-4000-8000-000000000000")
     assert (told.versions, told.collections) == ((), ())
