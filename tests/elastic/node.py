@@ -12,15 +12,19 @@ import fcntl
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 import zipfile
+from base64 import b64encode
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -43,10 +47,12 @@ transport.port: 0
 node.portsfile: true
 path.data: {folder}/data
 path.logs: {folder}/logs
-xpack.security.enabled: false
 cluster.routing.allocation.disk.threshold_enabled: false
 cluster.max_shards_per_node: 10000
 """
+
+
+_OPEN = "xpack.security.enabled: false\n"
 
 
 class NoNode(Exception):
@@ -123,31 +129,35 @@ def forget(prefix: str) -> None:
     urllib.request.urlopen(request).close()
 
 
-def _archive() -> Path:
-    """Return the distribution's archive, fetched once."""
+def archive() -> Path:
+    """Return the distribution's archive, fetched once.
+
+    Raises:
+        NoNode: Maven cannot fetch it.
+    """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "city-threat-hub"
-    archive = cache / f"elasticsearch-{VERSION}.zip"
+    file = cache / f"elasticsearch-{VERSION}.zip"
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "fetching").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not archive.exists():
+        if not file.exists():
             with tempfile.TemporaryDirectory(dir=cache) as folder:
                 copy = ["mvn", "-q", "-B", "dependency:copy", f"-Dartifact={ARTIFACT}", f"-DoutputDirectory={folder}"]
                 done = subprocess.run(copy, cwd=folder, capture_output=True, text=True, check=False)
                 if done.returncode:
                     raise NoNode(f"Maven cannot fetch {ARTIFACT}: {done.stdout[-1000:]}")
-                (Path(folder) / archive.name).rename(archive)
-    return archive
+                (Path(folder) / file.name).rename(file)
+    return file
 
 
 class Node:
     """One running node in a folder of its own.
 
     Args:
-        archive: the distribution. settings: further lines of its configuration.
+        archive: the distribution. settings: further lines of its configuration. files: more files beside it.
     """
 
-    def __init__(self, archive: Path, settings: str = "") -> None:
+    def __init__(self, archive: Path, settings: str = _OPEN, files: Mapping[str, bytes] = MappingProxyType({})) -> None:
         # In memory where there is room: a test session makes and deletes hundreds of indices.
         fast = Path("/dev/shm")
         room = fast.is_dir() and shutil.disk_usage(fast).free > 2 * 2**30
@@ -158,6 +168,8 @@ class Node:
         for program in (self.home / "bin").iterdir():
             program.chmod(0o755)
         (self.home / "config" / "elasticsearch.yml").write_text(_CONFIG.format(folder=self._top) + settings)
+        for name, content in files.items():
+            (self.home / "config" / name).write_bytes(content)
         (self._top / "tmp").mkdir()
         self._as_root = os.geteuid() == 0
         if self._as_root:
@@ -174,8 +186,11 @@ class Node:
         }
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> str:
+    def start(self, context: ssl.SSLContext | None = None, login: str = "") -> str:
         """Start it and wait until it answers; return its address.
+
+        Args:
+            context: to speak TLS with it. login: ``user:password`` of an account that may ask for its health.
 
         Raises:
             NoNode: it ended instead.
@@ -193,20 +208,34 @@ class Node:
         )
         while self.process.poll() is None:
             with suppress(OSError):
-                found = f"http://{ports.read_text().split()[0]}"
-                with urllib.request.urlopen(f"{found}/_cluster/health?wait_for_status=green&timeout=30s") as answer:
+                found = f"{'https' if context else 'http'}://{ports.read_text().split()[0]}"
+                health = f"{found}/_cluster/health?wait_for_status=yellow&timeout=30s"
+                asked = urllib.request.Request(health, headers=_authorized(login))
+                with urllib.request.urlopen(asked, context=context) as answer:
                     if answer.status == 200:
                         return found
             time.sleep(0.05)
         raise NoNode("the node ended while it was starting")
 
+    def signal(self, number: int) -> None:
+        """Send a signal to the launcher and the server that it started: a session of their own."""
+        assert self.process is not None
+        os.killpg(self.process.pid, number)
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would."""
+        if self.process is not None and self.process.poll() is None:
+            self.signal(signal.SIGKILL)
+            self.process.wait()
+
     def remove(self) -> None:
         """End it and delete its folder."""
-        if self.process is not None and self.process.poll() is None:
-            # A session of its own: the launcher and the server it started.
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        self.kill()
         shutil.rmtree(self._top, ignore_errors=True)
+
+
+def _authorized(login: str) -> dict[str, str]:
+    return {"Authorization": f"Basic {b64encode(login.encode()).decode()}"} if login else {}
 
 
 def _keep(shared: Path, session: int) -> None:
@@ -214,7 +243,7 @@ def _keep(shared: Path, session: int) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     node = None
     try:
-        node = Node(_archive())
+        node = Node(archive())
         _publish(shared / "address", node.start())
         while _alive(session):
             time.sleep(0.3)
