@@ -68,13 +68,15 @@ class Farewells:
             return
         # What came after the last poll, or after the change, cannot have been pulled: nobody is told of what is new.
         lost = self._lost(before, now, min(departure.at, polled))
-        later = _MILLISECOND * (1 + self._slot(departure.organisation))
+        # Even numbers: a revocation for all is one millisecond newer, and farewells may follow on either.
+        later = _MILLISECOND * 2 * self._slot(departure.organisation)
         audience = Audience.farewell_to(departure.organisation)
         for portion in _portions(lost):
             drafts = [
                 replace(draft, audience=audience)
                 for change in self._still_unknown(portion, now)
-                if (draft := revoked_draft(change, SOURCE, later)) is not None
+                # A revocation that it could see it may not have pulled before it left.
+                if (draft := revoked_draft(change, SOURCE, later, again=True)) is not None
             ]
             if drafts:
                 self._store.commit(Batch(drafts=drafts))

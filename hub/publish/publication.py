@@ -130,7 +130,7 @@ def publication_of(
         silence: microseconds without a poll after which a poller is stale.
         grace: microseconds after its end until an indicator is revoked.
     """
-    retraction = Retraction(store, accounts, frozenset(one.key for one in collections if one.published))
+    retraction = Retraction(store, frozenset(one.key for one in collections if one.published))
     receipts = Receipts(store, accounts, silence)
     signin = SignIn(accounts)
     publisher = Publisher(store, gate, collections, accounts, signin, retraction, receipts, trusted)

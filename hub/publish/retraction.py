@@ -15,7 +15,6 @@ from dataclasses import replace
 import msgspec
 import orjson
 
-from hub.access.accounts import Accounts
 from hub.admission.mint import EXPIRED
 from hub.model.audience import TLP, Reader, may
 from hub.model.objects import of_object
@@ -60,16 +59,19 @@ def take_back(changes: Iterable[Change], *, expired: bool = False) -> Batch:
     return Batch(drafts=drafts, withdrawals=gone)
 
 
-def revoked_draft(change: Change, source: str = SOURCE, later: int = _MILLISECOND) -> Draft | None:
+def revoked_draft(
+    change: Change, source: str = SOURCE, later: int = _MILLISECOND, *, again: bool = False
+) -> Draft | None:
     """Return a stored version once more, revoked, for its audience; None if it is so already or cannot be.
 
     Args:
         change: the version. source: of the new one. later: microseconds that it is newer.
+        again: also what is revoked already.
     """
     if change.action != "put" or change.version is None or not _can_be_revoked(change):
         return None
     obj = orjson.loads(change.body)
-    if obj.get("revoked", False):
+    if obj.get("revoked", False) and not again:
         return None
     version = change.version + later
     text = format_timestamp(version, 6 if version % _MILLISECOND else 3)
@@ -104,12 +106,11 @@ class Retraction:
     """Takes objects back from collections that the hub publishes.
 
     Args:
-        store: where they are. accounts: who might have them. published: keys of the collections that pollers copy.
+        store: where they are. published: keys of the collections that pollers copy.
     """
 
-    def __init__(self, store: Store, accounts: Accounts, published: frozenset[str]) -> None:
+    def __init__(self, store: Store, published: frozenset[str]) -> None:
         self._store = store
-        self._accounts = accounts
         self.published = published
 
     def retract(self, collection: str, ids: Iterable[str], documents: Sequence[DocumentWrite] = ()) -> int:
@@ -184,27 +185,41 @@ class Retraction:
             and one.audience.tlp > TLP.GREEN
             and not one.audience.is_farewell
         ]
-        if not closed:
-            return
-        readers = set(self._readers())
-        for collection in {one.collection for one in closed}:
-            here = {one.id: one for one in closed if one.collection == collection}
-            found: dict[tuple[str, int | None], Change] = {}
-            for reader in readers:
-                seen = self._store.get(Scope(reader, frozenset((collection,))), here)
-                for id, old in seen.items():
-                    new = here[id]
-                    if (old.version or 0) < (new.version or 0) and not may(reader, new.audience).allowed:
-                        found[id, old.version] = old
-            yield from found.values()
+        found: dict[tuple[str, str, int | None], Change] = {}
+        for collection, id in {(one.collection, one.id) for one in closed}:
+            history = self._store.history(Scope(None, frozenset((collection,))), id)
+            for old in _kept(history):
+                found[collection, id, old.version] = old
+        yield from found.values()
 
-    def _readers(self) -> Iterator[Reader]:
-        """Yield every kind of reader there is; members differ by organisation, the city's people also by role."""
-        yield Reader(organisation="")
-        for one in self._accounts.organisations():
-            yield one.reader(analyst=False)
-            if one.kind == "city":
-                yield one.reader(analyst=True)
+
+def _kept(history: Sequence[Change]) -> Iterator[Change]:
+    """Yield the versions that somebody has as the latest who may not see the latest of all."""
+    newest = max(history, key=_age, default=None)
+    for reader in _readers(history) if newest is not None else ():
+        seen = max((one for one in history if may(reader, one.audience).allowed), key=_age, default=None)
+        if newest is not None and seen is not None and (seen.version or 0) < (newest.version or 0):
+            yield seen
+
+
+def _age(change: Change) -> tuple[str, int, int]:
+    return change.spec_version, change.version or 0, change.position
+
+
+def _readers(history: Iterable[Change]) -> set[Reader]:
+    """Return every kind of reader that the audiences of an object tell apart.
+
+    Whether there is one just now does not matter: who joins a group tomorrow must not find what was taken from it.
+    """
+    audiences = {one.audience for one in history}
+    members = {name for audience in audiences for name in audience.groups}
+    return {
+        Reader(""),
+        Reader("", home=True),
+        Reader("", home=True, analyst=True),
+        *(Reader(audience.owner) for audience in audiences),
+        *(Reader("", frozenset((name,))) for name in members),
+    }
 
 
 def _with(batch: Batch, documents: Sequence[DocumentWrite]) -> Batch:

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from hub.access.accounts import Accounts
 from hub.correlate import findings
 from hub.correlate.evidence import sco_of, seen_on_day
 from hub.model.audience import TLP
@@ -271,7 +270,7 @@ def test_the_score_does_not_depend_on_which_value_was_seen_last(parts):
 
 
 def test_a_citys_indicator_that_ended_comes_back_under_a_new_id(parts, monkeypatch):
-    retraction = Retraction(parts.store, Accounts(parts.store), frozenset({"city-indicators"}))
+    retraction = Retraction(parts.store, frozenset({"city-indicators"}))
     moment = parse_timestamp("2026-03-02T00:00:00Z")
     monkeypatch.setattr(findings, "now", lambda: moment)
 

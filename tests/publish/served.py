@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from taxii2client.v21 import Collection
+from taxii2client.v21 import Collection, as_pages
 
 from hub.app import Hub
 from tests.publish.parts import new_hub
@@ -73,6 +73,29 @@ class Served:
 
     def pulled(self, id: str) -> set[str | None]:
         return {one.organisation for one in self.hub.publication.status(id).recipients if one.pulled}
+
+
+class Poller:
+    """A partner that keeps what it got, by added_after, as a client does: the newest version of each object."""
+
+    def __init__(self, served: Served, user: str, key: str = "federal-advisories") -> None:
+        self._collection = served.collection(user, key)
+        self._after = "2000-01-01T00:00:00.000000Z"
+        self.has: dict[str, dict[str, Any]] = {}
+
+    def poll(self) -> list[dict[str, Any]]:
+        news = []
+        for page in as_pages(self._collection.get_objects, per_request=10, added_after=self._after):
+            news += page.get("objects", [])
+        if news:
+            entries = []
+            for page in as_pages(self._collection.get_manifest, per_request=10, added_after=self._after):
+                entries += page.get("objects", [])
+            self._after = max(one["date_added"] for one in entries)
+        for one in news:
+            if one["id"] not in self.has or self.has[one["id"]]["modified"] < one["modified"]:
+                self.has[one["id"]] = one
+        return news
 
 
 @contextmanager

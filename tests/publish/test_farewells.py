@@ -7,41 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from taxii2client.v21 import as_pages
 
 from hub.model import times
 from hub.model.audience import TLP
 from hub.model.markings import MARKING_ID
 from hub.store.ports import HUB
 from tests.publish.parts import indicator, next_version, report, work
-from tests.publish.served import Served
+from tests.publish.served import Poller, Served
 from tests.publish.test_api import push
 
-PLACE = "federal-advisories"
 USERS = ("wes", "pat", "ben", "lea", "sam", "ana")
-
-
-class Poller:
-    """A partner that keeps what it got, by added_after, as a client does: the newest version of each object."""
-
-    def __init__(self, served: Served, user: str) -> None:
-        self._collection = served.collection(user, PLACE)
-        self._after = "2000-01-01T00:00:00.000000Z"
-        self.has: dict[str, dict[str, Any]] = {}
-
-    def poll(self) -> list[dict[str, Any]]:
-        news = []
-        for page in as_pages(self._collection.get_objects, per_request=10, added_after=self._after):
-            news += page.get("objects", [])
-        if news:
-            entries = []
-            for page in as_pages(self._collection.get_manifest, per_request=10, added_after=self._after):
-                entries += page.get("objects", [])
-            self._after = max(one["date_added"] for one in entries)
-        for one in news:
-            if one["id"] not in self.has or self.has[one["id"]]["modified"] < one["modified"]:
-                self.has[one["id"]] = one
-        return news
 
 
 def amber(obj: dict[str, Any]) -> dict[str, Any]:
