@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from hub.store.elastic import journal
+from hub.store.elastic import journal, planning
 from hub.store.elastic.cluster import Cluster
 from hub.store.elastic.engine import ElasticStore
 from hub.store.elastic.entries import Entry, intent
 from hub.store.elastic.faults import unreachable
-from hub.store.elastic.names import INTENT, entry_id
+from hub.store.elastic.names import INTENT, document_id, entry_id
 from hub.store.ports import HUB, Batch, DocumentWrite, LedgerCount, LedgerKey, PageQuery, Withdrawal
 from tests.contract.drafts import STRANGER, draft, objects
 
@@ -146,3 +146,25 @@ def test_batches_of_many_threads_become_few_entries(store: ElasticStore):
         thread.join()
     assert store.head().position == 30
     assert store._journal.state().number < 10
+
+
+def test_old_entries_lose_their_content_and_keep_their_numbers(store: ElasticStore, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(journal, "KEPT", 4)
+    monkeypatch.setattr(journal, "BLANKED_TOGETHER", 3)
+    for number in range(1, 12):
+        store.commit(batch(number))
+    entries = [store._cluster.get("log", entry_id(number)) for number in range(1, 12)]
+    assert ["entry" in got.source for got in entries if got] == [False] * 5 + [True] * 6
+    before = seen(store)
+    assert not store._cluster.create("log", entry_id(2), b"{}")
+    store._journal.help(2)
+    assert seen(store) == before
+
+
+def test_expired_documents_are_swept_out(store: ElasticStore, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(planning, "SWEPT_AFTER", 1)
+    store.commit(Batch(documents=[DocumentWrite("k", str(n), b"long", expires=5) for n in range(3)]))
+    store.commit(Batch(documents=[DocumentWrite("k", "1", b"new")]))
+    kept = [store._cluster.get("objects", document_id("k", str(n))) for n in range(3)]
+    assert [got.source["what"] for got in kept if got] == ["gone", "document", "gone"]
+    assert store.document("k", "1") is not None

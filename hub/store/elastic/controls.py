@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple
 from typing import Any
 
 from hub.errors import Conflict, TooLarge
 from hub.model.times import now
 from hub.store.elastic.cluster import Cluster, Source
+from hub.store.elastic.entries import Barrier
 from hub.store.elastic.indices import LONGEST_TERM, PAGE
 from hub.store.elastic.names import document_id
 from hub.store.elastic.snapshots import Snapshots
@@ -53,6 +54,10 @@ class Controls:
         self.changed |= changed
         self.writes += len(writes)
 
+    def sweep(self, expired: Iterable[str]) -> None:
+        """Take documents away that have expired, except those that are written anyway."""
+        self.changed |= {id: GONE for id in expired if id not in self._there}
+
     def put(self, documents: Sequence[StoredDocument], writes: int) -> None:
         """Write documents as they are, with their versions; later ones go on counting from there."""
         self.changed |= {document_id(one.kind, one.key): _source(one, one.value, one.version) for one in documents}
@@ -83,6 +88,13 @@ def _version(source: Source | None, moment: int) -> int:
 def _document(source: Source) -> Document:
     doc: dict[str, Any] = source["doc"]
     return Document(source["kind"], source["key"], b64decode(doc["value"]), doc["version"])
+
+
+def expired(snapshots: Snapshots, state: Barrier) -> list[str]:
+    """Return the ids of some documents that have expired in a state, none if searches do not see that state."""
+    only = [{"term": {"what": "document"}}, {"range": {"expires": {"lte": now()}}}]
+    answer = snapshots.search({"filter": only}, size=1000, fields=())
+    return [hit["_id"] for hit in answer.hits] if answer.barrier.number == state.number else []
 
 
 def read(cluster: Cluster, kind: str, key: str) -> Document | None:

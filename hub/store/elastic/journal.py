@@ -15,18 +15,23 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Protocol, TypeVar
 
 import orjson
 
-from hub.errors import StoreCorrupt, StoreUnavailable
+from hub.errors import HubError, StoreCorrupt, StoreUnavailable
 from hub.store.elastic.cluster import Cluster, Got, Source
 from hub.store.elastic.entries import LEDGER_BARRIER, Barrier, Entry, intent
 from hub.store.elastic.faults import RETRY_AFTER, Passing
-from hub.store.elastic.names import BARRIER, INTENT, entry_id
+from hub.store.elastic.names import BARRIER, BLANKED, INTENT, entry_id
 
 BULK_BYTES = 8_000_000
 """Bytes of documents in one request, about."""
+KEPT = 100
+"""Entries that keep their content after they were applied, for processes that are late; older ones are blanked."""
+BLANKED_TOGETHER = 50
+"""Entries after which blanking goes on."""
 HELP_AFTER = 1.0
 """Seconds after which others apply an entry that its writer left lying."""
 _BAREST = ("what", "pos", "back", "date", "id", "type", "place", "newer", "older", "newer_spec", "later", "doc")
@@ -125,6 +130,8 @@ class Journal:
                 doubtful[uid] = planned
                 if self._cluster.create("log", entry_id(entry.barrier.number), entry.source(uid)):
                     self._apply_patiently(entry)
+                    if entry.barrier.number % BLANKED_TOGETHER == 0:
+                        self._blank(entry.barrier.number - KEPT)
                     return planned
             except Moved:
                 _check(deadline)
@@ -189,6 +196,21 @@ class Journal:
                 self._write_barest(number, [(id, entry.objects[id]) for id in refused])
         marks = [(INTENT, intent(number)), (BARRIER, orjson.dumps(entry.barrier.source()))]
         self._cluster.write("objects", number, marks, refresh=True)
+
+    def _blank(self, until: int) -> None:
+        """Take the content out of old entries; their numbers stay taken. What fails now is done the next time."""
+        with suppress(HubError):
+            got = self._cluster.get("log", BLANKED)
+            done = got.source["entry"]["until"] if got else 0
+            ids = [entry_id(number) for number in range(done + 1, min(until, done + 20 * BLANKED_TOGETHER) + 1)]
+            if not ids:
+                return
+            found = self._cluster.read_many("log", ids, ("uid",))
+            blank = [(id, orjson.dumps({"uid": one["uid"]})) for id, one in zip(ids, found, strict=True) if one]
+            # Their own versions are those of their few confirmations.
+            self._cluster.write("log", done + len(ids) + KEPT, blank)
+            mark = orjson.dumps({"entry": {"until": done + len(ids)}})
+            self._cluster.write("log", done + len(ids), [(BLANKED, mark)])
 
     def _write_barest(self, number: int, documents: Iterable[tuple[str, bytes]]) -> None:
         """Write documents that the mapping refuses without what they are found by: one object must not stop the log."""

@@ -8,6 +8,8 @@ BARRIER = "~barrier"
 """Up to which entry of the log everything is in the index (`hub.store.elastic.journal`)."""
 INTENT = "~intent"
 """Which entry somebody began to write into the index."""
+BLANKED = "~blanked"
+"""Up to which entry the log's old entries have lost their content."""
 PLACES = "~places"
 """The interned places (`hub.store.elastic.places`)."""
 

@@ -12,7 +12,7 @@ from hub.model import times
 from hub.store.elastic import counts
 from hub.store.elastic.changes import change_source, digest, note_source, removed_source
 from hub.store.elastic.cluster import Source
-from hub.store.elastic.controls import GONE, Controls
+from hub.store.elastic.controls import GONE, Controls, expired
 from hub.store.elastic.entries import Barrier, Entry
 from hub.store.elastic.holdings import Holdings, change_id_of, place_of
 from hub.store.elastic.journal import Journal
@@ -23,6 +23,8 @@ from hub.store.elastic.versions import Live, head_source
 from hub.store.moving import Portion, StoredChange
 from hub.store.ports import Batch, Draft, Outcome, Withdrawal
 
+SWEPT_AFTER = 64
+"""Entries after which expired control documents are swept out."""
 _NUMBERS = range(-(2**63), 2**63)
 
 
@@ -88,7 +90,11 @@ class Planner:
 
     def _controls(self, state: Barrier, batches: Iterable[Batch]) -> Controls:
         ids = list(dict.fromkeys(document_id(one.kind, one.key) for batch in batches for one in batch.documents))
-        return Controls(dict(zip(ids, self._journal.read(state, ids), strict=True)) if ids else {}, state.writes)
+        there = dict(zip(ids, self._journal.read(state, ids), strict=True)) if ids else {}
+        found = Controls(there, state.writes)
+        if ids and state.number % SWEPT_AFTER == 0:
+            found.sweep(expired(self._snapshots, state))
+        return found
 
     def _rows(self, state: Barrier, batches: Iterable[Batch]) -> counts.Rows:
         ids = list(dict.fromkeys(counts.id_of(key) for one in batches for key in (*one.ledger, *one.samples)))
