@@ -44,13 +44,11 @@ class Checker:
             if one.action == "put" and one.type == "indicator"
         }
         self._known = dict(self._sent) | dict(self._revoked_by_hub())
-        self._entitled = {
-            (user, collection): {
-                key for key, put in self._known.items()
-                if key[0] == collection and key in self._stored and may(readers[user], put.audience).allowed
-            }
-            for user, collection in {(walk.user, walk.collection) for walk in history.walks}
-        }  # fmt: skip
+        self._digests = {key: digest(put.obj) for key, put in self._known.items()}
+        self._visible = {
+            user: {key for key, put in self._known.items() if may(reader, put.audience).allowed}
+            for user, reader in readers.items()
+        }
 
     def violations(self) -> list[str]:
         """Return a sentence for each promise that was broken."""
@@ -98,9 +96,9 @@ class Checker:
         for key in sorted(self._stored):
             if key[0] == PUBLISHED and key in self._known:
                 versions[key[1]].append(key)
-        for user, reader in self._readers.items():
+        for user in self._readers:
             for keys in versions.values():
-                visible = [key for key in keys if may(reader, self._known[key].audience).allowed]
+                visible = [key for key in keys if key in self._visible[user]]
                 last = keys[-1]
                 if visible and visible[-1] != last and not self._known[visible[-1]].obj.get("revoked"):
                     yield f"not seen to leave: {user} keeps {visible[-1]}, the latest is {last}"
@@ -110,20 +108,20 @@ class Checker:
 
     def _walk_is_wrong(self, walk: Walk) -> Iterator[str]:
         counted = Counter((walk.collection, one.id, one.version) for one in walk.seen)
-        entitled = self._entitled[walk.user, walk.collection]
+        visible = self._visible[walk.user]
+        entitled = {key for key in visible if key[0] == walk.collection and key in self._stored}
         for key, number in counted.items():
             if number > 1:
                 yield f"repeated: {key} came {number} times"
-            put = self._known.get(key)
-            if put is None:
+            if key not in self._known:
                 yield f"invented: nobody sent {key}"
-            elif not may(self._readers[walk.user], put.audience).allowed:
+            elif key not in visible:
                 yield f"revealed: {key}"
             elif key not in entitled and not self._goes(key):
                 yield f"ghost: {key} is not in the store"
         for one in walk.seen:
-            put = self._known.get((walk.collection, one.id, one.version))
-            if put is not None and one.digest is not None and one.digest != digest(put.obj):
+            right = self._digests.get((walk.collection, one.id, one.version))
+            if None not in (right, one.digest) and one.digest != right:
                 yield f"swapped: {one.id} {one.version} says something else"
         due = _latest(entitled) if walk.latest else entitled
         if walk.before is not None:

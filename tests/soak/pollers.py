@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import random
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -66,7 +67,8 @@ class Poller(threading.Thread):
         self._connection = None
 
     def _pause(self) -> None:
-        self.nothing_more.wait(self._chance.random() * 0.3)
+        longest = 3.0 if self.walk.style == "pages" else 0.3
+        self.nothing_more.wait(self._chance.random() * longest)
 
     def ask(self, part: str, **query: Any) -> Answer:
         """Ask until there is an answer; now and then as if the first answer had been lost on the way."""
@@ -97,7 +99,7 @@ class Poller(threading.Thread):
 
     def take(self, objects: Iterable[dict[str, Any]]) -> int:
         """Note what came; return how many."""
-        fresh = [Seen(one["id"], one["modified"], digest(one)) for one in objects]
+        fresh = [_seen(one) for one in objects]
         self.walk.seen += fresh
         return len(fresh)
 
@@ -172,7 +174,7 @@ def _by_pages(poller: Poller) -> int:
     client = poller.client()
     try:
         for envelope in as_pages(client.get_objects, per_request=poller.limit, version="all"):
-            walk.seen += [Seen(one["id"], one["modified"], digest(one)) for one in envelope.get("objects", ())]
+            walk.seen += [_seen(one) for one in envelope.get("objects", ())]
             poller.count("pages")
     except requests.RequestException:
         poller.count("walks that broke off")
@@ -181,6 +183,11 @@ def _by_pages(poller: Poller) -> int:
         client.close()
     poller.keep(walk)
     return 0
+
+
+def _seen(obj: dict[str, Any]) -> Seen:
+    # The same few texts come in every walk: each is kept once.
+    return Seen(sys.intern(obj["id"]), sys.intern(obj["modified"]), digest(obj))
 
 
 STYLES: dict[str, Callable[[Poller], int]] = {

@@ -132,7 +132,8 @@ class Running:
     def kill(self) -> None:
         """Kill every process of the hub at once."""
         assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
 
 

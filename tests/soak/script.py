@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -106,7 +107,7 @@ def steps(writer: str, last: int) -> Iterator[Step]:
 
 def digest(obj: dict[str, Any]) -> str:
     """Return what tells contents apart, however they are spelled."""
-    return hashlib.sha256(json.dumps(obj, sort_keys=True).encode()).hexdigest()
+    return sys.intern(hashlib.sha256(json.dumps(obj, sort_keys=True).encode()).hexdigest())
 
 
 def _chance(*of: object) -> int:
