@@ -17,7 +17,16 @@ from hub.admission.drafts import FOREIGN_ID, Candidate, drafts_of
 from hub.admission.levels import Levels, is_false_copy
 from hub.admission.mint import EXPIRED, indicator_id, mint, read_value
 from hub.admission.origin import Origin
-from hub.admission.provenance import CONFLICT, Merged, audience_of, canonical, has_owner, members_of, owner_of
+from hub.admission.provenance import (
+    CONFLICT,
+    Merged,
+    audience_of,
+    canonical,
+    has_owner,
+    members_of,
+    owner_of,
+    statements_of,
+)
 from hub.admission.quarantine import quarantine_write, refusal_write
 from hub.admission.readdressing import floors
 from hub.admission.rules import check_rules
@@ -256,6 +265,7 @@ class Gate:
         levels = self._levels.of(objects, definitions, work.origin.organisation)
         members = members_of(self._store, objects, work.origin, self._home)
         least = floors(self._store)
+        statements = statements_of(self._store, work.candidates, work.origin, self._home)
         for candidate in work.candidates:
             try:
                 before = owners.get(candidate.obj["id"])
@@ -270,6 +280,9 @@ class Gate:
                 id, text = candidate.obj["id"], candidate.version[1]
                 work.results[candidate.number] = Result(id, text, "merged", found.reason, found.message)
             else:
+                if statements:
+                    versions = [statements.get((one.collection, one.id), one.version) for one in drafts]
+                    drafts = [replace(one, version=version) for one, version in zip(drafts, versions, strict=True)]
                 work.drafts += [(candidate.number, draft) for draft in drafts]
 
 

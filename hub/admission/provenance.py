@@ -11,9 +11,10 @@ from hub.admission.drafts import Candidate
 from hub.admission.levels import Level, tightest
 from hub.admission.origin import Origin
 from hub.errors import Refused
-from hub.model.audience import PAP, TLP, Audience, Reader
+from hub.model.audience import PAP, TLP, Audience, Reader, may
 from hub.model.markings import markings_of
 from hub.model.stix import SCO_TYPES
+from hub.model.times import SECOND
 from hub.store.ports import UNVERSIONED, Change, Scope, Store
 
 CONFLICT = "this version is stored already with other content; the first stays, send a newer `modified`"
@@ -44,7 +45,7 @@ def owner_of(candidate: Candidate, before: Change | None, origin: Origin) -> str
     if before is None or before.audience.owner == origin.organisation:
         return origin.organisation
     version, _ = candidate.version
-    if version == before.version == UNVERSIONED:
+    if version == UNVERSIONED and is_unversioned(before.version):
         return origin.organisation  # a custom observable, like the others nobody's
     if version > (before.version or 0):
         maker = orjson.loads(before.body).get("created_by_ref")
@@ -99,10 +100,46 @@ def members_of(store: Store, objects: Iterable[Mapping[str, Any]], origin: Origi
     named = {id for obj in objects for id in references(obj)}
     if not named:
         return {}
-    city = origin.organisation == home
-    author = origin.reader or Reader(origin.organisation, home=city, analyst=city)
-    found = store.get(Scope(author, None), named)
+    found = store.get(Scope(_author(origin, home), None), named)
     return {id: one.audience for id, one in found.items() if one.audience.owner != origin.organisation}
+
+
+def is_unversioned(version: int | None) -> bool:
+    """Say whether a stored version is one of an object without versions (`statements_of`)."""
+    return (version or UNVERSIONED) < SECOND
+
+
+def statements_of(
+    store: Store, candidates: Iterable[Candidate], origin: Origin, home: str
+) -> dict[tuple[str, str], int]:
+    """Return under which version to store objects without versions, where that is not `UNVERSIONED`.
+
+    They are facts that everybody may state, under ids that everybody can compute. So what becomes of a statement must
+    not tell that another, which its author may not see, is there already: each is kept, beside the other, as a version
+    of its own, microseconds after the epoch; who sees several gets the newest.
+
+    Returns:
+        By collection and id: the version of the author's own statement, or of one that he sees, or the next free one.
+    """
+    ids = {one.obj["id"] for one in candidates if one.version[0] == UNVERSIONED}
+    author = _author(origin, home)
+    found: dict[tuple[str, str], int] = {}
+    for collection in origin.collections if ids else ():
+        here = Scope(None, frozenset((collection,)))
+        for id, latest in store.get(here, ids).items():
+            if latest.version == UNVERSIONED and may(author, latest.audience).allowed:
+                continue
+            stored = [one for one in store.history(here, id) if is_unversioned(one.version)]
+            seen = [one for one in stored if may(author, one.audience).allowed]
+            seen.sort(key=lambda one: (one.audience.owner == origin.organisation, one.version or 0))
+            newest = max((one.version or 0 for one in stored), default=-1)
+            found[collection, id] = (seen[-1].version or 0) if seen else newest + 1
+    return found
+
+
+def _author(origin: Origin, home: str) -> Reader:
+    city = origin.organisation == home
+    return origin.reader or Reader(origin.organisation, home=city, analyst=city)
 
 
 def references(obj: Mapping[str, Any]) -> Iterator[str]:

@@ -20,7 +20,7 @@ import orjson
 from hub.access.audit import Audit
 from hub.admission.drafts import Candidate, drafts_of
 from hub.admission.origin import Origin
-from hub.admission.provenance import references
+from hub.admission.provenance import is_unversioned, references
 from hub.admission.rules import check_rules
 from hub.admission.warninglists import WarningLists
 from hub.errors import BadRequest, Conflict, NotFound, Overtaken
@@ -28,7 +28,7 @@ from hub.model import times
 from hub.model.audience import TLP, Audience
 from hub.model.markings import MARKING_ID, TLP_IDS
 from hub.model.stix import SCO_TYPES
-from hub.store.ports import HUB, UNVERSIONED, Basis, Batch, Change, DocumentWrite, Draft, Store, Withdrawal
+from hub.store.ports import HUB, Basis, Batch, Change, DocumentWrite, Draft, Store, Withdrawal
 
 KIND = "readdressed"
 SOURCE = "hub:access"
@@ -148,7 +148,7 @@ class Readdressing:
             if level is change.audience.tlp:
                 continue
             after = replace(change.audience, tlp=level)
-            versioned = change.version not in (None, UNVERSIONED) and change.type not in SCO_TYPES
+            versioned = not is_unversioned(change.version) and change.type not in SCO_TYPES
             if tighten and versioned and change.collection in self._published:
                 if change is _latest(changes, change.collection):
                     body, version = _marked(change, level)

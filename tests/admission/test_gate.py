@@ -22,7 +22,7 @@ from hub.model.audience import PAP, TLP, Audience, Reader
 from hub.model.ids import sco_id
 from hub.model.items import BadItem, IndicatorItem, StixItem
 from hub.model.markings import MARKING_ID, PAP_IDS, TLP2_OBJECTS, TLP_EXTENSION
-from hub.store.ports import HUB, Batch, DocumentWrite, Outcome
+from hub.store.ports import HUB, Batch, DocumentWrite, Outcome, Scope
 from hub.store.sqlite.engine import SqliteStore
 from tests.admission.parts import CITY, OTHER, PARTNER, Parts, indicator, item
 
@@ -168,6 +168,29 @@ class TestOriginator:
         elsewhere = replace(OTHER, collections=("drop-box",))
         assert parts.one(obj | {"x_score": 1}).outcome == "stored"
         assert parts.one(obj | {"x_score": 2}, elsewhere).outcome == "stored"
+
+    @pytest.mark.parametrize("kind", ["domain-name", "x-host"])
+    def test_what_becomes_of_a_fact_does_not_tell_who_else_states_it(self, parts: Parts, kind: str) -> None:
+        """Anybody can compute the id of an observable: stating it must not show whether a confidential one is there."""
+        obj = {"type": kind, "id": f"{kind}--f431f809-377b-45e0-aa1c-6a4751cae5ff", "value": "evil.example"}
+        confidential = replace(PARTNER, marking=TLP.RED)
+        assert parts.one(obj | {"x_note": "a victim"}, confidential).outcome == "stored"
+        same = obj | {"x_note": "a victim"}
+        absent = same | {"id": f"{kind}--{uuid.uuid4()}"}
+        for said in (same, absent):
+            assert [parts.one(one, OTHER).outcome for one in (said, said, said | {"x_note": "no"})] == [
+                "stored",
+                "unchanged",
+                "merged",
+            ]
+        theirs = Scope(Reader("other"), None)
+        assert [one.audience.owner for one in parts.store.history(theirs, str(obj["id"]))] == ["other"]
+        assert orjson.loads(parts.store.get(theirs, [str(obj["id"])])[str(obj["id"])].body)["x_note"] == "a victim"
+        own = Scope(Reader("partner"), frozenset({"inbox"}))
+        assert {one.audience.owner for one in parts.store.history(own, str(obj["id"]))} == {"partner", "other"}
+        city = replace(OTHER, organisation=CITY, source="user:ana")
+        assert parts.one(obj | {"x_note": "a victim"}, city).outcome == "unchanged"
+        assert parts.store.verify() == []
 
     def test_a_colleague_does(self, parts: Parts) -> None:
         obj = indicator()
