@@ -10,12 +10,12 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 
 from bench import corpus
-from bench.pulling import free_port, served, until_it_answers
+from bench.pulling import Client, free_port, served, until_it_answers
 from bench.row import Row, seconds
 from bench.swarm import ACCEPT, Poller, paced, polled
 from hub.access.accounts import Accounts, Organisation
@@ -39,45 +39,39 @@ write = ["role:liaison"]
 
 def run(folder: Path, scale: float) -> Iterator[Row]:
     """Measure idle polls, increments at 10,000 and 1,000,000 objects, and 500 pollers for a minute."""
-    small = _increment(folder / "small", max(1000, int(10_000 * scale)))
-    rows = list(small)
-    yield from rows
-    latency = rows[-1].measured
-    yield from _increment(folder / "large", max(1000, int(1_000_000 * scale)), latency)
+    yield from _sizes(folder, [max(1000, int(number * scale)) for number in (10_000, 1_000_000)])
     yield from _many(folder / "many", max(10, int(500 * scale)), max(2.0, 60 * scale))
 
 
-def _increment(data: Path, size: int, before: float | None = None) -> Iterator[Row]:
-    """Measure idle polls and polls that find 100 new objects at a collection's end; ``before``: at a smaller one."""
-    data.mkdir()
-    store = corpus.fill(data / "hub.db", size, searched=False)
-    newest = store.commit(Batch(drafts=[corpus.draft(size + one) for one in range(100)]))
-    accounts = Accounts(store)
-    accounts.add_organisation(Organisation("city", "City", "city"))
-    [token] = _partners(accounts, 1)
+def _sizes(folder: Path, sizes: list[int]) -> Iterator[Row]:
+    """Measure idle polls, and polls that find 100 new objects at a collection's end, by turns in each size."""
     declared = Collections.load([corpus.ROOT / "feeds" / "collections"])
     path = f"/hub/collections/{declared[corpus.COLLECTION].id}/objects/"
-    with served(data) as port, _ready() as ready:
-        head = times.format_timestamp(newest[-1].date_added)
-        yield from _idle(port, ready, path, token, head, size)
-        if before is None:
-            yield from _signing_in(store, port, path, token)
-        one = Poller(port, path, token)
-        for _ in range(60):
-            one.after = times.format_timestamp(newest[0].date_added - 1)
-            polled([one], 1)
-        if len(one.seen) != 60 * 100:
-            raise RuntimeError(f"polls of 100 new objects found {len(one.seen) / 60}")
-        found = statistics.median(one.latencies) * 1000
-        yield Row(
-            f"poll of 100 new in {size:,}, p50",
-            "ms",
-            found,
-            before,
-            "in the small one" if before else "",
-            1.1 if before else None,
-        )
-    store.close()
+    with ExitStack() as stack:
+        ready = stack.enter_context(_ready())
+        pollers = []
+        for at, size in enumerate(sizes):
+            data = folder / f"size{at}"
+            data.mkdir()
+            store = stack.enter_context(closing(corpus.fill(data / "hub.db", size, searched=False)))
+            newest = store.commit(Batch(drafts=[corpus.draft(size + one) for one in range(100)]))
+            accounts = Accounts(store)
+            accounts.add_organisation(Organisation("city", "City", "city"))
+            [token] = _partners(accounts, 1)
+            port = stack.enter_context(served(data))
+            yield from _idle(port, ready, path, token, times.format_timestamp(newest[-1].date_added), size)
+            if at == 0:
+                yield from _signing_in(store, port, token)
+            pollers.append((Poller(port, path, token), times.format_timestamp(newest[0].date_added - 1)))
+        for _ in range(300):
+            for one, after in pollers:
+                one.after = after
+                polled([one], 1)
+    if any(len(one.seen) != 300 * 100 for one, _ in pollers):
+        raise RuntimeError("a poll did not find its 100 new objects")
+    small, large = (statistics.median(one.latencies) * 1000 for one, _ in pollers)
+    yield Row(f"poll of 100 new in {sizes[0]:,}, p50", "ms", small)
+    yield Row(f"poll of 100 new in {sizes[1]:,}, p50", "ms", large, small, "in the small one, by turns", 1.1)
 
 
 def _idle(port: int, ready: int, path: str, token: str, after: str, size: int) -> Iterator[Row]:
@@ -97,13 +91,10 @@ def _idle(port: int, ready: int, path: str, token: str, after: str, size: int) -
     yield Row(f"32 idle pollers at {size:,}", "polls/s", rate, floor, "ready bytes, same web server")
 
 
-def _signing_in(store: SqliteStore, port: int, path: str, token: str) -> Iterator[Row]:
+def _signing_in(store: SqliteStore, port: int, token: str) -> Iterator[Row]:
     """Compare a sign-in with a page of 1,000, and the ways of signing in with each other."""
-    one = Poller(port, path, token)
-    for _ in range(40):
-        one.after = "2000-01-01T00:00:00Z"
-        polled([one], 1)
-    page = statistics.median(one.latencies) * 1000
+    client = Client(port, token)
+    page = statistics.median(seconds(partial(client.get, "limit=1000")) for _ in range(200)) * 1000
     basic = "Basic " + base64.b64encode(f"partner0:{PASSWORD}".encode()).decode()
     signin = SignIn(Accounts(store))
     found = {}

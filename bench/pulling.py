@@ -34,7 +34,7 @@ def run(folder: Path, scale: float) -> Iterator[Row]:
         store.close()
         floor = _floor(data / "floor.db", size)
         with served(data) as port:
-            client = _Client(port, token)
+            client = Client(port, token)
             if (found := client.pull(1000, count=True)[1]) != size:
                 raise RuntimeError(f"pulled {found} of {size}")
             for page in (1000, 100):
@@ -54,7 +54,7 @@ def _account(accounts: Accounts) -> str:
     return accounts.add_token("acme")[1]
 
 
-class _Client:
+class Client:
     """A poller on one kept-alive connection that costs as little as it can, so that the server is measured."""
 
     def __init__(self, port: int, token: str) -> None:
