@@ -55,6 +55,10 @@ class FeedStatus(BaseModel):
     last_counts: Counts = Counts()
     total_stored: int = 0
 
+    def due(self, now: int) -> bool:
+        """Say whether the feed's time has come; at once, too, when the clock was set back to before its last run."""
+        return self.next_due is None or self.next_due <= now or (self.last_run is not None and self.last_run > now)
+
 
 class FeedRecord(BaseModel):
     """What is kept of a feed between runs: the connector's cursor and the status. One control document."""

@@ -217,8 +217,7 @@ class Hub:
         """Fetch every enabled feed whose time has come; return whether there was one."""
         ran = False
         for feed in self.feeds.values():
-            due = self.records.load(feed.name).status.next_due
-            if self.records.enabled(feed) and (due is None or due <= times.now()):
+            if self.records.enabled(feed) and self.records.load(feed.name).status.due(times.now()):
                 self.run_feed(feed)
                 ran = True
         return ran

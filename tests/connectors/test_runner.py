@@ -14,7 +14,7 @@ import pytest
 from connectors.contract import ConnectorSettings, Portion
 from connectors.feeds import Feed
 from connectors.http import Http
-from connectors.runner import SLICE, FeedRecord, next_due, run, with_end
+from connectors.runner import SLICE, FeedRecord, FeedStatus, next_due, run, with_end
 from hub.errors import NotThatFormat, SourceUnreachable, StoreUnavailable
 from hub.model.items import BadItem, IndicatorItem
 from hub.model.times import DAY, HOUR, MINUTE, SECOND, parse_timestamp
@@ -168,3 +168,9 @@ def test_schedules_are_utc(schedule: str, due: str) -> None:
     moment = next_due(schedule, NOW)
     assert moment > NOW
     assert moment % DAY == parse_timestamp(f"1970-01-01T{due}:00Z")
+
+
+def test_a_clock_that_was_set_back_does_not_keep_a_feed_waiting() -> None:
+    status = FeedStatus(last_run=NOW, next_due=NOW + HOUR)
+    assert [status.due(NOW + after) for after in (-DAY, 0, HOUR - 1, HOUR)] == [True, False, False, True]
+    assert FeedStatus().due(NOW)
