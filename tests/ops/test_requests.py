@@ -47,4 +47,4 @@ def test_further_in_there_is_one_address_and_no_header_that_claims_another() -> 
         _ask(with_request_ids(application), **forged)
         _ask(with_request_ids(application, Callers(Proxies(["198.51.100.0/24"]))), **forged)
     assert seen == [("198.51.100.7", False), ("192.0.2.1", False)]
-    assert [line["client"] for line in logs] == ["198.51.100.7", "192.0.2.1"]
+    assert [line["client"] for line in logs if "client" in line] == ["198.51.100.7", "192.0.2.1"]
