@@ -49,7 +49,7 @@ def _sizes(folder: Path, sizes: list[int]) -> Iterator[Row]:
     path = f"/hub/collections/{declared[corpus.COLLECTION].id}/objects/"
     with ExitStack() as stack:
         ready = stack.enter_context(_ready())
-        pollers = []
+        asking = []
         for at, size in enumerate(sizes):
             data = folder / f"size{at}"
             data.mkdir()
@@ -62,7 +62,9 @@ def _sizes(folder: Path, sizes: list[int]) -> Iterator[Row]:
             yield from _idle(port, ready, path, token, times.format_timestamp(newest[-1].date_added), size)
             if at == 0:
                 yield from _signing_in(store, port, token)
-            pollers.append((Poller(port, path, token), times.format_timestamp(newest[0].date_added - 1)))
+            asking.append((port, token, times.format_timestamp(newest[0].date_added - 1)))
+        # Only now: a server closes connections on which nothing comes.
+        pollers = [(Poller(port, path, token), after) for port, token, after in asking]
         for _ in range(300):
             for one, after in pollers:
                 one.after = after

@@ -119,8 +119,12 @@ def free_port() -> int:
 
 
 def until_it_answers(port: int) -> None:
-    """Wait until a server answers."""
-    until = time.monotonic() + 30
+    """Wait until a server answers.
+
+    Raises:
+        TimeoutError: it does not.
+    """
+    until = time.monotonic() + 120
     while time.monotonic() < until:
         try:
             asked = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
@@ -129,6 +133,7 @@ def until_it_answers(port: int) -> None:
                 return
         except OSError:
             time.sleep(0.05)
+    raise TimeoutError("the server does not answer")
 
 
 @contextmanager
