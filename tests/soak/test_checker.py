@@ -22,6 +22,8 @@ from tests.soak.running import CACHE, PUBLISHED, SHARED, prepare
 from tests.soak.script import digest, step
 from tests.soak.trial import log_of, readers
 
+pytestmark = pytest.mark.xdist_group("soak-checker")
+
 STEPS = 60
 WRITERS = ("inside-a", "leo")
 
