@@ -96,7 +96,7 @@ class Settings(BaseSettings):
         description="Request bodies that one process reads at a time; an organisation gets a quarter.",
     )
     connections: int = Field(
-        4096, ge=128, le=65536, description="Connections that one process keeps open at a time; others wait."
+        1024, ge=128, le=65536, description="Connections that one process keeps open at a time; others wait."
     )
     idle_seconds: float = Field(
         30.0, ge=1, le=60, description="Seconds that a connection may be idle, or a request's head may take."
