@@ -53,6 +53,18 @@ def test_a_node_that_is_not_there() -> None:
     assert raised.value.retry_after
 
 
+def test_with_a_second_node_the_first_may_be_away(address: Address) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        away = f"http://127.0.0.1:{probe.getsockname()[1]}"
+        store = ElasticStore(replace(address, hosts=(away, *address.hosts)), replicas=0)
+        for number in range(6):
+            store.commit(everything(number))
+            assert store.head().position == number + 1
+            assert store.document("k", "1") is not None
+        store.close()
+
+
 def test_full_disks_stop_writers_and_not_readers(store: ElasticStore) -> None:
     store.commit(everything(1))
     set_block(store, True)

@@ -5,15 +5,16 @@ Nothing is ever sent twice by itself: whether a request may be repeated is for t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import elastic_transport
 import elasticsearch
 import orjson
-from elastic_transport import Serializer
+from elastic_transport import ObjectApiResponse, Serializer
 from elasticsearch import Elasticsearch
 
 from hub.errors import HubError
@@ -77,6 +78,7 @@ class Cluster:
 
     def __init__(self, address: Address, patience: float) -> None:
         self.prefix = address.prefix
+        self._hosts = len(address.hosts)
         options: dict[str, Any] = {}
         if address.user:
             options["basic_auth"] = (address.user, address.password)
@@ -109,7 +111,7 @@ class Cluster:
         """Read a document as it stands now, also one that is not yet acknowledged to its writer."""
         with mapped():
             try:
-                answer = self.client.get(index=self.name(index), id=id)
+                answer = self.again(lambda: self.client.get(index=self.name(index), id=id))
             except elasticsearch.NotFoundError as error:
                 if "found" not in error.body:
                     raise
@@ -120,7 +122,7 @@ class Cluster:
         """Read documents as they stand now, in the order of ``ids``, from one copy of the shard."""
         asked: dict[str, Any] = {} if fields is None else {"source_includes": list(fields)}
         with mapped():
-            answer = self.client.mget(index=self.name(index), ids=list(ids), **asked)
+            answer = self.again(lambda: self.client.mget(index=self.name(index), ids=list(ids), **asked))
         for item in answer["docs"]:
             if "error" in item:
                 raise answered(503, item["error"].get("type", ""), "")
@@ -180,8 +182,10 @@ class Cluster:
     def search(self, index: Index, body: Mapping[str, Any]) -> Source:
         """Search one index; an answer that is not from every shard is an error."""
         with mapped():
-            answer = self.client.search(
-                index=self.name(index), allow_partial_search_results=False, track_total_hits=False, **body
+            answer = self.again(
+                lambda: self.client.search(
+                    index=self.name(index), allow_partial_search_results=False, track_total_hits=False, **body
+                )
             )
         if answer["timed_out"]:
             raise TooSlow("Elasticsearch took too long over a search; try again.")
@@ -191,7 +195,9 @@ class Cluster:
     def pinned(self, index: Index) -> Iterator[str]:
         """Hold the present state of an index for `search_pinned`."""
         with mapped():
-            pin = self.client.open_point_in_time(index=self.name(index), keep_alive=PINNED_FOR)["id"]
+            pin = self.again(lambda: self.client.open_point_in_time(index=self.name(index), keep_alive=PINNED_FOR))[
+                "id"
+            ]
         try:
             yield pin
         finally:
@@ -201,12 +207,22 @@ class Cluster:
     def search_pinned(self, pin: str, body: Mapping[str, Any]) -> Source:
         """Search a state that is held."""
         with mapped():
-            return dict(self.client.search(pit={"id": pin, "keep_alive": PINNED_FOR}, **body).body)
+            answer = self.again(lambda: self.client.search(pit={"id": pin, "keep_alive": PINNED_FOR}, **body))
+        return dict(answer.body)
+
+    def again(self, ask: Callable[[], ObjectApiResponse[Any]]) -> ObjectApiResponse[Any]:
+        """Ask what does no harm twice; where one of several nodes cannot be reached, ask another."""
+        for _ in range(self._hosts - 1):
+            try:
+                return ask()
+            except elastic_transport.ConnectionError:
+                continue
+        return ask()
 
     def refresh(self, index: Index) -> None:
         """Make what was written visible to searches, on every copy."""
         with mapped():
-            self.client.indices.refresh(index=self.name(index))
+            self.again(lambda: self.client.indices.refresh(index=self.name(index)))
 
     def close(self) -> None:
         """Close the connections."""

@@ -101,7 +101,7 @@ def prepare(cluster: Cluster, replicas: int, *, create: bool) -> None:
 def _mappings(cluster: Cluster) -> dict[Index, dict[str, Any]]:
     """Return the mappings of the indices that are there."""
     names = [cluster.name(index) for index in MAPPINGS]
-    answer = cluster.client.indices.get_mapping(index=names, ignore_unavailable=True)
+    answer = cluster.again(lambda: cluster.client.indices.get_mapping(index=names, ignore_unavailable=True))
     return {
         index: one["mappings"]
         for index in MAPPINGS
@@ -113,16 +113,18 @@ def _mappings(cluster: Cluster) -> dict[Index, dict[str, Any]]:
 def _make(cluster: Cluster, index: Index, replicas: int) -> None:
     name = cluster.name(index)
     try:
-        cluster.client.indices.create(
-            index=f"{name}-{MAPPING}",
-            aliases={name: {"is_write_index": True}},
-            mappings={"dynamic": "strict", "_meta": {"threathub": MAPPING}, "properties": MAPPINGS[index]},
-            settings={
-                "number_of_shards": 1,
-                "number_of_replicas": replicas,
-                "translog.durability": "request",
-                **_SETTINGS[index],
-            },
+        cluster.again(
+            lambda: cluster.client.indices.create(
+                index=f"{name}-{MAPPING}",
+                aliases={name: {"is_write_index": True}},
+                mappings={"dynamic": "strict", "_meta": {"threathub": MAPPING}, "properties": MAPPINGS[index]},
+                settings={
+                    "number_of_shards": 1,
+                    "number_of_replicas": replicas,
+                    "translog.durability": "request",
+                    **_SETTINGS[index],
+                },
+            )
         )
     except elasticsearch.BadRequestError as error:
         # Another process was quicker.

@@ -16,6 +16,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Protocol, TypeVar
 
 import orjson
@@ -70,9 +71,7 @@ class Journal:
         first = Barrier()
         (barrier,) = self._cluster.read_many("objects", [BARRIER])
         if barrier is None:
-            self._cluster.write("objects", 0, [(INTENT, intent(0))])
-            self._cluster.write("ledger", 0, [(LEDGER_BARRIER, _ledger_barrier(0))], refresh=True)
-            self._cluster.write("objects", 0, [(BARRIER, orjson.dumps(first.source()))], refresh=True)
+            self._patiently(lambda: self._begin(first))
         left = 1 + (Barrier.of(barrier) if barrier else first).number
         if self._cluster.get("log", entry_id(left)) is not None:
             self.help(left)
@@ -129,7 +128,7 @@ class Journal:
                 uid = uuid.uuid4().hex
                 doubtful[uid] = planned
                 if self._cluster.create("log", entry_id(entry.barrier.number), entry.source(uid)):
-                    self._apply_patiently(entry)
+                    self._patiently(partial(self._apply, entry))
                     if entry.barrier.number % BLANKED_TOGETHER == 0:
                         self._blank(entry.barrier.number - KEPT)
                     return planned
@@ -169,13 +168,19 @@ class Journal:
             if got is None:
                 raise Moved
             if self._cluster.touch("log", entry_id(number), uuid.uuid4().hex, got):
-                self._apply_patiently(_entry(got))
+                self._patiently(partial(self._apply, _entry(got)))
 
-    def _apply_patiently(self, entry: Entry) -> None:
+    def _begin(self, first: Barrier) -> None:
+        self._cluster.write("ledger", 0, [(LEDGER_BARRIER, _ledger_barrier(0))], refresh=True)
+        marks = [(INTENT, intent(0)), (BARRIER, orjson.dumps(first.source()))]
+        self._cluster.write("objects", 0, marks, refresh=True)
+
+    def _patiently(self, work: Callable[[], None]) -> None:
+        """Do what may be done twice, until it is done or patience ends."""
         deadline = time.monotonic() + self._patience
         while True:
             try:
-                self._apply(entry)
+                work()
             except Passing:
                 _check(deadline)
                 _wait(0.1)

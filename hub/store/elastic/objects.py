@@ -12,6 +12,7 @@ from hub.store.elastic.changes import FIELDS, change_of
 from hub.store.elastic.cluster import Source
 from hub.store.elastic.faults import TooSlow
 from hub.store.elastic.indices import PAGE
+from hub.store.elastic.pages import LONGEST
 from hub.store.elastic.places import Query, Sight
 from hub.store.elastic.snapshots import BACKWARD, Snapshots
 from hub.store.elastic.tree import compiled
@@ -123,11 +124,11 @@ class Objects:
         Raises:
             BadQuery: it takes too long.
         """
-        wanted = compiled(query.tree)
+        wanted, limit = compiled(query.tree), min(query.limit, LONGEST)
         before = [] if query.before is None else [{"range": {"back": {"gt": -query.before}}}]
 
         def ask(sight: Sight) -> dict[str, Any]:
-            asked = _newest(sight, wanted, min(query.limit + 1, PAGE - 2))
+            asked = _newest(sight, wanted, limit + 1)
             asked["query"]["filter"] += before
             return asked | {"timeout": SEARCH_TIME}
 
@@ -135,8 +136,8 @@ class Objects:
             hits = self._snapshots.seen_by(scope, ask).hits
         except TooSlow as error:
             raise BadQuery("The search costs too much; name a field and more of the value.") from error
-        changes = tuple(self._changes(hits[: query.limit]))
-        return SearchPage(changes, changes[-1].position if len(hits) > query.limit else None)
+        changes = tuple(self._changes(hits[:limit]))
+        return SearchPage(changes, changes[-1].position if len(hits) > limit else None)
 
     def match_keys(self, after: int, limit: int) -> list[tuple[int, str]]:
         """Read matchable keys in order of position, never splitting a position."""

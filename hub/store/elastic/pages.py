@@ -11,12 +11,14 @@ from hub.store.ports import ManifestEntry, ManifestPage, ObjectPage, PageQuery, 
 
 PAGE_BYTES = 64 * 1024 * 1024
 """Bytes of the objects of a page at most, unless there is only one."""
+LONGEST = PAGE - 3
+"""Objects of a page at most."""
 _NOTHING: Query = {"bool": {"must_not": [{"match_all": {}}]}}
 
 
 def read_objects(snapshots: Snapshots, scope: Scope, query: PageQuery) -> ObjectPage:
     """Read a page as joined bytes; a page whose objects are very large is cut shorter."""
-    limit = query.limit
+    limit = min(query.limit, LONGEST)
     if snapshots.latest.largest * limit > PAGE_BYTES:
         limit = _fitting(snapshots, scope, query)
     hits = _search(snapshots, scope, query, limit + 1, ("pos", "date", "doc.body")).hits
@@ -29,13 +31,14 @@ def read_objects(snapshots: Snapshots, scope: Scope, query: PageQuery) -> Object
 
 def read_manifest(snapshots: Snapshots, scope: Scope, query: PageQuery) -> ManifestPage:
     """Read what `read_objects` would, without bodies."""
-    hits = _search(snapshots, scope, query, query.limit + 1, ("pos", "date", "id", "place", "doc.text")).hits
+    limit = min(query.limit, LONGEST)
+    hits = _search(snapshots, scope, query, limit + 1, ("pos", "date", "id", "place", "doc.text")).hits
     entries = []
-    for hit in hits[: query.limit]:
+    for hit in hits[:limit]:
         source = hit["_source"]
         specification = snapshots.places.place(int(source["place"])).spec_version
         entries.append(ManifestEntry(source["pos"], source["date"], source["id"], source["doc"]["text"], specification))
-    return ManifestPage(tuple(entries), entries[-1].position if entries else query.after, len(hits) > query.limit)
+    return ManifestPage(tuple(entries), entries[-1].position if entries else query.after, len(hits) > limit)
 
 
 def tally(snapshots: Snapshots, scope: Scope) -> dict[str, int]:
@@ -62,7 +65,7 @@ def tally(snapshots: Snapshots, scope: Scope) -> dict[str, int]:
 def _fitting(snapshots: Snapshots, scope: Scope, query: PageQuery) -> int:
     """Return how many of the next objects make a page that is not too large."""
     room = PAGE_BYTES
-    hits = _search(snapshots, scope, query, query.limit, ("doc.size",)).hits
+    hits = _search(snapshots, scope, query, min(query.limit, LONGEST), ("doc.size",)).hits
     for number, hit in enumerate(hits):
         room -= hit["_source"]["doc"]["size"]
         if room < 0:
@@ -71,9 +74,7 @@ def _fitting(snapshots: Snapshots, scope: Scope, query: PageQuery) -> int:
 
 
 def _search(snapshots: Snapshots, scope: Scope, query: PageQuery, size: int, fields: tuple[str, ...]) -> Answer:
-    return snapshots.seen_by(
-        scope, lambda sight: {"query": _query(sight, query), "size": min(size, PAGE - 2), "fields": fields}
-    )
+    return snapshots.seen_by(scope, lambda sight: {"query": _query(sight, query), "size": size, "fields": fields})
 
 
 def _query(sight: Sight, query: PageQuery) -> Query:

@@ -29,6 +29,8 @@ MARKS: Query = {"terms": {"what": ["barrier", "intent"]}}
 
 def whole_state(hits: Sequence[Mapping[str, Any]]) -> Barrier | None:
     """Return the state of a snapshot from its intent and barrier, or None if part of an entry may be missing."""
+    if len(hits) < 2:
+        return None
     intent, barrier = hits[0]["_source"], Barrier.of(hits[1]["_source"])
     return barrier if barrier.number == intent["doc"]["number"] else None
 
@@ -113,7 +115,7 @@ class Snapshots:
                 if state is not None and state.number >= at_least:
                     self.latest = max(self.latest, state)
                     return Answer(state, hits[2:], found.get("aggregations", {}))
-                self._mend(max(hits[0]["_source"]["doc"]["number"], at_least))
+                self._mend(max([at_least, *(hit["_source"]["doc"]["number"] for hit in hits[:1])]))
             except Passing:
                 if time.monotonic() > deadline:
                     raise
