@@ -186,12 +186,13 @@ class HubBackend(Backend):  # type: ignore[misc]
             NotFound: nothing that the account may see fits.
         """
         asked = _asked()
+        # First the latest, then what goes: else one that comes in between would make them all look like old ones.
+        latest = self._store.get(asked.scope, [object_id]).get(object_id)
         gone = [
             Withdrawal(asked.named.key, object_id, times.parse_timestamp(entry.version_text))
             for entry in self._entries(asked, asked.filters)
         ]
-        latest = self._store.get(asked.scope, [object_id]).get(object_id) if gone else None
-        if latest is None:
+        if latest is None or not gone:
             raise NotFound("there is no such object, or no such version of it, in this collection")
         if latest.audience.owner != asked.principal.organisation and not asked.principal.can("review"):
             raise NotAllowed("only the organisation that handed it in, or a senior analyst, can withdraw it")
