@@ -5,7 +5,7 @@ JSON ?=
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install run test check bench requirements soak lock clean
+.PHONY: install run test test-elastic check bench requirements soak lock clean
 
 install: .venv/installed
 
@@ -20,6 +20,10 @@ run: install
 
 test: install
 	$(BIN)/python -m pytest
+
+# Whole suites on the other engine; the contract of the store is tried on both by `make test`.
+test-elastic: install
+	HUB_TESTS_ENGINE=elastic HUB_TESTS_DEMAND_ELASTIC=1 $(BIN)/python -m pytest tests/taxii tests/admission tests/correlate
 
 check: install
 	$(BIN)/ruff format --check .

@@ -1,15 +1,26 @@
-"""What all tests share: a session that needs an Elasticsearch node starts it while other tests run."""
+"""What all tests share: no test is about time, and a session that needs an Elasticsearch node starts it early."""
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from hypothesis import settings
 
 from tests.elastic import node
+from tests.stores import ENGINE
+
+settings.register_profile("hub", deadline=None)
+settings.load_profile("hub")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Begin to start the node; who needs it waits for it."""
     config = session.config
     runs = hasattr(config, "workerinput") or not config.getoption("numprocesses", None)
-    if runs and not config.option.collectonly and any("elastic" in one.nodeid for one in session.items):
+    if (
+        runs
+        and not config.option.collectonly
+        and (os.environ.get(ENGINE) == "elastic" or any("elastic" in one.nodeid for one in session.items))
+    ):
         node.begin_early()

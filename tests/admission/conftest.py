@@ -5,8 +5,8 @@ import pytest
 
 from hub.admission.gate import Gate
 from hub.admission.warninglists import WarningLists
-from hub.store.sqlite.engine import SqliteStore
 from tests.admission.parts import CITY, ROOT, Parts
+from tests.stores import store_in
 
 ASSETS = 'networks = ["198.51.100.0/24"]\ndomains = ["city.example"]\n'
 
@@ -20,6 +20,6 @@ def lists(tmp_path_factory: pytest.TempPathFactory) -> WarningLists:
 
 @pytest.fixture
 def parts(tmp_path: Path, lists: WarningLists) -> Iterator[Parts]:
-    store = SqliteStore(tmp_path / "hub.db")
+    store = store_in(tmp_path)
     yield Parts(store, Gate(store, lists, CITY))
     store.close()

@@ -10,9 +10,9 @@ from typing import Any
 from hub.admission.gate import Gate, Item, Origin, Receipt, Result
 from hub.admission.quarantine import Quarantine
 from hub.model.items import StixItem
+from hub.store.moving import Movable
 from hub.store.ports import HUB, PageQuery, SearchQuery, Versions
 from hub.store.query import parse
-from hub.store.sqlite.engine import SqliteStore
 
 ROOT = Path(__file__).parents[2]
 PARTNER = Origin("user:maria", "partner", ("inbox",))
@@ -48,7 +48,7 @@ def item(obj: Any, place: str = "object") -> StixItem:
 class Parts:
     """A gate and the store behind it."""
 
-    store: SqliteStore
+    store: Movable
     gate: Gate
 
     @property

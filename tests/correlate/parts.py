@@ -16,8 +16,9 @@ from hub.correlate.city import City
 from hub.correlate.engine import Correlation
 from hub.model.audience import TLP
 from hub.model.items import IndicatorItem, StixItem
+from hub.store.moving import Movable
 from hub.store.ports import HUB, Change
-from hub.store.sqlite.engine import SqliteStore
+from tests.stores import store_in
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "demo" / "data"
@@ -36,7 +37,7 @@ SURICATA = Suricata()
 
 @dataclass
 class Parts:
-    store: SqliteStore
+    store: Movable
     gate: Gate
     correlation: Correlation
 
@@ -79,7 +80,7 @@ def open_parts(folder: Path, **options: Any) -> Parts:
     assets = folder / "assets.toml"
     assets.write_text(ASSETS)
     lists = WarningLists.load(RULES, assets, cache=ROOT / ".pytest_cache" / "lists")
-    store = SqliteStore(folder / "hub.db")
+    store = store_in(folder)
     gate = Gate(store, lists, CITY.organisation)
     return Parts(store, gate, Correlation(store, gate, lists, CITY, [RULES], networks_known=True, **options))
 

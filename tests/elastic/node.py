@@ -30,9 +30,9 @@ import pytest
 
 VERSION = "8.19.21"
 ARTIFACT = f"org.elasticsearch.distribution.integ-test-zip:elasticsearch:{VERSION}:zip"
-DEMAND = "THREATHUB_DEMAND_ELASTIC"
+DEMAND = "HUB_TESTS_DEMAND_ELASTIC"
 """Environment variable: where it is set, tests that need a node fail without one."""
-GIVEN = "THREATHUB_TEST_NODE"
+GIVEN = "HUB_TESTS_NODE"
 """Environment variable: the address of a node that runs already, to be used instead."""
 MISSING = "needs Java 17 or newer and Maven (Debian: openjdk-17-jre-headless, maven) for a real Elasticsearch node"
 
@@ -109,7 +109,9 @@ def address() -> str:
         if failed.exists():
             raise NoNode(f"Elasticsearch did not start: {failed.read_text()} {(shared / 'log').read_text()[-2000:]}")
         time.sleep(0.05)
-    return found.read_text()
+    # Programs that a test starts find it too.
+    os.environ[GIVEN] = found.read_text()
+    return os.environ[GIVEN]
 
 
 def required() -> str:

@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from hub.access.accounts import Accounts, Organisation
-from hub.store.sqlite.engine import SqliteStore
+from tests.stores import store_in
 
 ROOT = Path(__file__).parents[2]
 TAXII = "application/taxii+json;version=2.1"
@@ -178,7 +178,7 @@ def prepare(data: Path) -> dict[str, str]:
             f'key = "clean-{number}"\nid = "{uuid.uuid4()}"\ntitle = "Clean {number}"\napi_root = "{root}"\n'
             'read = ["role:liaison", "role:analyst"]\nwrite = ["role:liaison", "role:analyst"]\n'
         )
-    store = SqliteStore(data / "hub.db")
+    store = store_in(data)
     accounts = Accounts(store)
     accounts.add_organisation(Organisation("city", "The city", "city"))
     accounts.add_organisation(Organisation("water", "Water works", "department"))

@@ -11,9 +11,9 @@ from hub.admission.gate import Gate
 from hub.admission.warninglists import WarningLists
 from hub.ops.logs import configure_logs
 from hub.publish.collections import Collections
-from hub.store.sqlite.engine import SqliteStore
 from hub.taxii.asked import ApiRoot, Front
 from hub.taxii.wsgi import taxii_application
+from tests.stores import store_in
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ["TAXII_TEST_DATA"])
@@ -32,7 +32,7 @@ def nothing_here(environ, start_response):
 
 
 configure_logs("error", "json")
-store = SqliteStore(DATA / "hub.db")
+store = store_in(DATA)
 collections = Collections.load([ROOT / "feeds" / "collections", DATA / "collections"])
 gate = Gate(store, WarningLists.load(ROOT / "rules", None), "city")
 application = taxii_application(FRONT, collections, store, gate, SignIn(Accounts(store)), nothing_here)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub.access.audit import Audit, Wanted
-from hub.store.sqlite.engine import SqliteStore
+from tests.stores import store_in
 from tests.taxii.served import Box, Hub, indicator
 
 
@@ -13,7 +13,7 @@ def test_posts_deletes_and_failed_sign_ins_are_told(box: Box) -> None:
     assert box.hub.call("DELETE", f"{box.path}objects/{one['id']}/").status == 200
     box.get()
     assert box.hub.call("GET", box.path, None, headers={"Authorization": "Bearer wrong"}).status == 401
-    store = SqliteStore(box.hub.data / "hub.db")
+    store = store_in(box.hub.data)
     audit = Audit(store)
     deleted, posted = audit.newest(Wanted(target=box.name))
     assert (posted.action, posted.who, posted.where, posted.result) == ("objects.post", "leo", "127.0.0.1", "done")
@@ -33,7 +33,7 @@ def test_a_refused_writer_is_told_once_and_not_the_readers(hub: Hub) -> None:
     for _ in range(3):
         assert hub.call("POST", f"{path}objects/", "pam", body={"objects": [indicator()]}).status == 403
         assert hub.call("DELETE", f"{path}objects/{indicator()['id']}/", "pam").status == 403
-    store = SqliteStore(hub.data / "hub.db")
+    store = store_in(hub.data)
     entries = list(Audit(store).newest(Wanted(who="pam", result="not-allowed")))
     store.close()
     told = [("objects.delete", "federal-advisories", "127.0.0.1"), ("objects.post", "federal-advisories", "127.0.0.1")]

@@ -18,11 +18,11 @@ from hub.admission.gate import Gate
 from hub.admission.warninglists import WarningLists
 from hub.errors import BadSettings, StoreFull, StoreUnavailable
 from hub.publish.collections import Collections
-from hub.store.sqlite.engine import SqliteStore
 from hub.taxii.asked import ApiRoot, Front
 from hub.taxii.backend import HubBackend
 from hub.taxii.edge import Edge
 from hub.taxii.wsgi import medallion_views, taxii_application
+from tests.stores import store_in
 from tests.taxii.served import ROOT, TAXII, indicator, prepare
 
 PATH = "/hub/collections/clean-1/objects/"
@@ -33,7 +33,7 @@ class Worker:
     """One process's worth of server over a data folder."""
 
     def __init__(self, data: Path, token: str, front: Front = FRONT) -> None:
-        self.store = SqliteStore(data / "hub.db")
+        self.store = store_in(data)
         collections = Collections.load([ROOT / "feeds" / "collections", data / "collections"])
         gate = Gate(self.store, WarningLists.load(ROOT / "rules", None), "city")
         signin = SignIn(Accounts(self.store))

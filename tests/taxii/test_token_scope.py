@@ -12,7 +12,7 @@ import pytest
 
 from hub.access.accounts import Accounts
 from hub.model import times
-from hub.store.sqlite.engine import SqliteStore
+from tests.stores import store_in
 from tests.taxii.served import Hub, Reply, indicator, prepare, start_server, stop_server
 
 MINE, OTHER = "clean-1", "clean-2"
@@ -32,7 +32,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 @pytest.fixture
 def accounts(hub: Hub) -> Iterator[Accounts]:
     """Open the accounts from outside of the server, as the command line does."""
-    store = SqliteStore(hub.data / "hub.db")
+    store = store_in(hub.data)
     yield Accounts(store)
     store.close()
 
