@@ -46,6 +46,7 @@ from hub.ops.probes import Probes
 from hub.ops.processes import end_with_parent, stop_on_signals
 from hub.ops.requests import with_request_ids
 from hub.ops.serving import check_front, serve
+from hub.ops.uploads import Uploads
 from hub.ops.worker import Job, run_jobs
 from hub.publish.collections import Collections
 from hub.publish.desk import Desk
@@ -254,20 +255,20 @@ class Hub:
             ),
             page_size=settings.page_size,
             max_body=settings.max_body,
-            uploads=settings.uploads,
             public_url=settings.public_url,
         )
         probes = Probes(self.store, settings.title, self.feed_failures)
         signin = SignIn(self.accounts, self.audit, *self._counts(), self.certificates)
         desk = Desk(self.publication, self.accounts)
-        api = api_application(desk, signin, self.audit, settings.title, settings.max_body)
+        uploads = Uploads(settings.uploads, settings.max_body)
+        api = api_application(desk, signin, self.audit, settings.title, uploads)
 
         def others(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             chosen = api if environ.get("PATH_INFO", "").startswith(f"{PREFIX}/") else probes
             return chosen(environ, start_response)
 
         return taxii_application(
-            front, self.collections, self.store, self.gate, signin, others, publication=self.publication
+            front, self.collections, self.store, self.gate, signin, uploads, others, publication=self.publication
         )
 
     def feed_failures(self) -> dict[str, int]:

@@ -16,6 +16,7 @@ import re
 from collections.abc import MutableMapping
 from dataclasses import replace
 from typing import Any, NoReturn
+from urllib.parse import parse_qsl
 
 from hub.access.accounts import Accounts
 from hub.access.audit import Audit
@@ -30,10 +31,16 @@ from hub.access.passwords import Passwords
 from hub.access.principal import Principal, is_able
 from hub.access.standing import Standings
 from hub.access.tokens import TOKEN_MARK, Token, token_digest
-from hub.errors import Conflict, NotFound, NotSignedIn, StoreFull, StoreUnavailable, TooManyRequests
+from hub.errors import BadRequest, Conflict, NotFound, NotSignedIn, StoreFull, StoreUnavailable, TooManyRequests
 from hub.model import times
 
 _TOKEN = re.compile(rf"{TOKEN_MARK}_([a-z2-7]{{16}})_[A-Za-z0-9_-]{{43}}", re.ASCII)
+_HUB_TOKEN = re.compile(rf"{TOKEN_MARK}_[A-Za-z0-9]{{16}}_", re.ASCII)
+_CREDENTIAL = re.compile(
+    r"(access|auth|id|refresh|bearer|session)?[-_]?token|api[-_]?key|(client[-_]?)?secret|pass(word|wd|phrase)?"
+    r"|auth(orization)?|credentials?|jwt",
+    re.IGNORECASE,
+)
 _NO_DIGEST = "0" * 64
 
 
@@ -57,7 +64,12 @@ class SignIn:
         self._coarse = Coarse()
 
     def sender(self, environ: MutableMapping[str, Any]) -> Principal:
-        """Return who sent a WSGI request, and take his ``Authorization`` out of it; see `principal`."""
+        """Return who sent a WSGI request, and take his ``Authorization`` out of it; see `principal`.
+
+        Raises:
+            BadRequest: credentials stand in its address.
+        """
+        _refuse_credentials_in(environ.get("QUERY_STRING", ""))
         authorization, where = environ.pop("HTTP_AUTHORIZATION", None), environ.get("REMOTE_ADDR", "")
         return self.principal(authorization, where, environ.get(CERTIFICATE))
 
@@ -197,6 +209,15 @@ def _principal(user: User | None, organisation: Organisation | None, token: Toke
         return principal
     collections = None if token.collections is None else frozenset(token.collections)
     return replace(principal, rights=frozenset(token.rights), token=token.id, collections=collections)
+
+
+def _refuse_credentials_in(query: str) -> None:
+    """Refuse tokens and passwords in an address: it stands in the logs and histories of everything on its way."""
+    if query and (_HUB_TOKEN.search(query) or any(_CREDENTIAL.fullmatch(name) for name, _ in parse_qsl(query))):
+        raise BadRequest(
+            "credentials do not belong in an address, others can read it: send them as Authorization, and have these"
+            " ones replaced"
+        )
 
 
 def _wrong() -> NoReturn:

@@ -10,7 +10,7 @@ import io
 import uuid
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import structlog
@@ -25,7 +25,8 @@ from hub.access.signin import SignIn
 from hub.api import advisories, consent
 from hub.api.asked import PRINCIPAL
 from hub.api.faults import Problem, not_as_described, of_http, problem
-from hub.errors import BadRequest, HubError, InternalError, MethodNotAllowed, TooLarge, WrongMediaType
+from hub.errors import HubError, InternalError, MethodNotAllowed, WrongMediaType
+from hub.ops.uploads import Uploads
 from hub.publish.desk import Desk
 
 if TYPE_CHECKING:
@@ -51,12 +52,12 @@ class _Json(JSONProvider):
         return orjson.loads(s)
 
 
-def api_application(desk: Desk, signin: SignIn, audit: Audit, title: str, max_body: int) -> WSGIApplication:
+def api_application(desk: Desk, signin: SignIn, audit: Audit, title: str, uploads: Uploads) -> WSGIApplication:
     """Return the application for everything below `PREFIX`.
 
     Args:
         desk: where advisories are dealt with. signin: the one of this process, with its limits. audit: the hub's.
-        title: the hub's name. max_body: bytes of a request body at most.
+        title: the hub's name. uploads: reads the bodies of all fronts of this process.
     """
     views = api_views(desk, audit, title)
     document = orjson.dumps(views.api_doc)
@@ -66,7 +67,9 @@ def api_application(desk: Desk, signin: SignIn, audit: Audit, title: str, max_bo
             return 200, [("Content-Type", JSON)], document
         who = signin.sender(environ)
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD", "OPTIONS"):
-            body = _body(environ, max_body)
+            if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != JSON:
+                raise WrongMediaType(f"send {JSON}")
+            body = uploads.read(environ, who.organisation)
             signin.limits.posted(who, len(body))
             environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         environ[PRINCIPAL] = who
@@ -78,7 +81,8 @@ def api_application(desk: Desk, signin: SignIn, audit: Audit, title: str, max_bo
             status, headers, body = answered(environ)
         except Exception as error:  # noqa: BLE001 - the WSGI entry: nothing may fall through
             status, headers, body = _refused(error)
-            _discard(environ["wsgi.input"], 4 * max_body)
+            if status != HTTPStatus.TOO_MANY_REQUESTS:
+                uploads.discard(environ)
         headers += [("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
         if status != HTTPStatus.NO_CONTENT:
             headers.append(("Content-Length", str(len(body))))
@@ -140,35 +144,3 @@ def _refused(error: Exception) -> _Answer:
         log.error("api request failed", error_id=error_id, code=found.code, why=found.message, exc_info=mistake)
     status, headers, body = problem(found, error_id)
     return status, headers + (allow if isinstance(found, MethodNotAllowed) else []), body
-
-
-def _body(environ: WSGIEnvironment, most: int) -> bytes:
-    """Read a body; it is refused as soon as it is too long, not when it ends."""
-    if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != JSON:
-        raise WrongMediaType(f"send {JSON}")
-    if environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() != "identity":
-        raise WrongMediaType("send the body as it is, without Content-Encoding")
-    declared = environ.get("CONTENT_LENGTH") or ""
-    if declared and not declared.isdecimal():
-        raise BadRequest("Content-Length is no number")
-    if declared and int(declared) > most:
-        raise _too_large(most)
-    left = int(declared) if declared else most + 1
-    pieces = []
-    while left > 0 and (piece := environ["wsgi.input"].read(min(left, _PIECE))):
-        pieces.append(piece)
-        left -= len(piece)
-    body = b"".join(pieces)
-    if len(body) > most:
-        raise _too_large(most)
-    return body
-
-
-def _too_large(most: int) -> TooLarge:
-    return TooLarge(f"the body is larger than {most} bytes: send it in parts")
-
-
-def _discard(stream: BinaryIO, most: int) -> None:
-    """Read what is left of a refused body, within reason: clients that are still sending would not see the answer."""
-    while most > 0 and (piece := stream.read(_PIECE)):
-        most -= len(piece)

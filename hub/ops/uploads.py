@@ -10,71 +10,101 @@ goes on for all.
 from __future__ import annotations
 
 import threading
+import zlib
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Protocol
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, BinaryIO
 
-from hub.errors import TooLarge, TooManyRequests
+from hub.errors import BadRequest, TooLarge, TooManyRequests, WrongMediaType
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 STRANGER = ""
 """The sender of a body that came without valid credentials."""
 
 _PIECE = 65536
 _RETRY = 5
-
-
-class Stream(Protocol):
-    """What a WSGI server gives to read a body from."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return the next bytes, at most ``size``; none at the end, which may be a broken one."""
-        ...
+_LEFT_AT_MOST = 4
 
 
 class Uploads:
-    """Reads bodies; one for each server process, used from all its threads.
+    """Reads bodies; one for each server process, used by all its fronts and threads.
 
     Args:
-        most: bodies that are read at a time.
+        most: bodies that are read at a time. largest: bytes of one, as sent and as it becomes.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, largest: int) -> None:
         self._most = most
+        self._largest = largest
         self._lock = threading.Lock()
         self._open: Counter[str] = Counter()
 
-    def read(self, stream: Stream, most: int, sender: str) -> bytes:
-        """Return a whole body.
+    def read(self, environ: WSGIEnvironment, sender: str) -> bytes:
+        """Return the whole body of a request, inflated if it came as gzip.
 
         Args:
-            stream: where from. most: bytes. sender: the organisation that sends it.
+            environ: of the request. sender: the organisation that sends it.
 
         Raises:
-            TooLarge: it has more than ``most`` bytes; found as soon as it has, not when it ends.
+            WrongMediaType: it comes in another coding.
+            TooLarge: it is too long; found as soon as it is, not when it ends.
+            BadRequest: it breaks off, or is not what its headers say.
             TooManyRequests: too many bodies, of this sender or of all, are being read already.
         """
+        coding = environ.pop("HTTP_CONTENT_ENCODING", "").strip().lower()
+        if coding not in ("", "identity", "gzip", "x-gzip"):
+            raise WrongMediaType("send the body as it is or with Content-Encoding: gzip")
+        declared = environ.get("CONTENT_LENGTH") or "0"
+        if not declared.isdecimal():
+            raise BadRequest("Content-Length is no number")
+        if int(declared) > self._largest:
+            raise self._too_large()
+        body = self._whole(environ["wsgi.input"], sender)
+        if len(body) < int(declared):
+            raise BadRequest("the body is shorter than its Content-Length")
+        return self._inflated(body) if "gzip" in coding else body
+
+    def discard(self, environ: WSGIEnvironment, sender: str = STRANGER) -> None:
+        """Read what is left of a refused body, if there is room: clients that are still sending miss the answer else.
+
+        Args:
+            environ: of the request. sender: as for `read`.
+        """
+        if not environ.get("CONTENT_LENGTH") and "HTTP_TRANSFER_ENCODING" not in environ:
+            return
+        left = _LEFT_AT_MOST * self._largest
+        with suppress(TooManyRequests), self._turn(sender):  # the answer is on its way, whether it is read or not
+            while left > 0 and (piece := environ["wsgi.input"].read(_PIECE)):
+                left -= len(piece)
+
+    def _whole(self, stream: BinaryIO, sender: str) -> bytes:
         pieces, length = [], 0
         with self._turn(sender):
             while piece := stream.read(_PIECE):
                 length += len(piece)
-                if length > most:
-                    raise too_large(most)
+                if length > self._largest:
+                    raise self._too_large()
                 pieces.append(piece)
         return b"".join(pieces)
 
-    def drain(self, stream: Stream, most: int, sender: str) -> None:
-        """Read what is left of a refused body, if there is room: clients that are still sending miss the answer else.
-
-        Args:
-            stream: where from. most: bytes. sender: as for `read`.
-        """
+    def _inflated(self, body: bytes) -> bytes:
+        """Decompress a body (gzip, RFC 1952), never into more than a plain one may have."""
+        machine = zlib.decompressobj(zlib.MAX_WBITS | 16)
         try:
-            with self._turn(sender):
-                while most > 0 and (piece := stream.read(_PIECE)):
-                    most -= len(piece)
-        except TooManyRequests:
-            return  # the answer is on its way, whether it is read or not
+            plain = machine.decompress(body, self._largest + 1)
+        except zlib.error:
+            raise BadRequest("the body is not gzip, as Content-Encoding says") from None
+        if len(plain) > self._largest:
+            raise self._too_large()
+        if not machine.eof or machine.unused_data:
+            raise BadRequest("the gzip data of the body breaks off, or something follows it")
+        return plain
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"the body is larger than {self._largest} bytes (max_content_length): send it in parts")
 
     @contextmanager
     def _turn(self, sender: str) -> Iterator[None]:
@@ -88,8 +118,3 @@ class Uploads:
         finally:
             with self._lock:
                 self._open[sender] -= 1
-
-
-def too_large(most: int) -> TooLarge:
-    """Return what a body of more than ``most`` bytes is refused with."""
-    return TooLarge(f"the body is larger than {most} bytes (max_content_length): send it in parts")

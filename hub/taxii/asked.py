@@ -31,7 +31,6 @@ class Front:
     Attributes:
         title, description, contact: for people. api_roots: the first is the default.
         page_size: objects in a page at most. max_body: bytes of a POST at most.
-        uploads: bodies that one process reads at a time.
         public_url: where the world reaches the hub, https only; with it, discovery gives absolute addresses, which
             some clients need. Without it they are relative, so no host name can be wrong.
     """
@@ -42,7 +41,6 @@ class Front:
     api_roots: tuple[ApiRoot, ...] = (ApiRoot("hub", "City Threat Hub"),)
     page_size: int = 1000
     max_body: int = 10_485_760
-    uploads: int = 128
     public_url: str = ""
 
 

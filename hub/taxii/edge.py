@@ -8,19 +8,15 @@ of the requirements). Out: every error as an error resource in the TAXII media t
 from __future__ import annotations
 
 import io
-import re
 import uuid
-import zlib
 from http import HTTPMethod
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
 import structlog
 from flask import Flask
 from medallion.exceptions import MedallionError
 from werkzeug.exceptions import HTTPException
 
-from hub.access.accounts import TOKEN_MARK
 from hub.access.signin import SignIn
 from hub.errors import (
     BadRequest,
@@ -36,7 +32,7 @@ from hub.errors import (
     Unprocessable,
     WrongMediaType,
 )
-from hub.ops.uploads import STRANGER, Uploads, too_large
+from hub.ops.uploads import STRANGER, Uploads
 from hub.taxii import routes
 from hub.taxii.answers import Answer, error_answer, taxii_answer
 from hub.taxii.asked import ASKED, Asked
@@ -52,12 +48,6 @@ log = structlog.get_logger("hub.taxii")
 
 _WRITING = {HTTPMethod.POST: "objects.post", HTTPMethod.DELETE: "objects.delete"}
 _SENDER = "hub.taxii.sender"
-_CREDENTIAL = re.compile(
-    r"(access|auth|id|refresh|bearer|session)?[-_]?token|api[-_]?key|(client[-_]?)?secret|pass(word|wd|phrase)?|auth(orization)?"
-    r"|credentials?|jwt",
-    re.IGNORECASE,
-)
-_HUB_TOKEN = re.compile(rf"{TOKEN_MARK}_[A-Za-z0-9]{{16}}_", re.ASCII)
 _BY_STATUS: dict[int, type[RequestError]] = {
     error.status: error
     for error in (BadRequest, NotAllowed, NotFound, NotAcceptable, TooLarge, WrongMediaType, Unprocessable)
@@ -67,11 +57,11 @@ _BY_STATUS: dict[int, type[RequestError]] = {
 class Edge:
     """Answers one TAXII request after the other; called from any thread."""
 
-    def __init__(self, application: Flask, backend: HubBackend, signin: SignIn) -> None:
+    def __init__(self, application: Flask, backend: HubBackend, signin: SignIn, uploads: Uploads) -> None:
         self._application = application.wsgi_app
         self._backend = backend
         self._signin = signin
-        self._uploads = Uploads(backend.front.uploads)
+        self._uploads = uploads
 
     def answer(self, environ: WSGIEnvironment) -> Answer:
         """Answer a request; never raises."""
@@ -87,7 +77,7 @@ class Edge:
             found.__cause__ = error
         self._note_refusal(environ, found)
         if not isinstance(found, TooManyRequests):
-            self._discard(environ)
+            self._uploads.discard(environ, environ.get(_SENDER, STRANGER))
         error_id = ""
         if found.status >= 500:
             error_id = str(uuid.uuid4())
@@ -96,7 +86,6 @@ class Edge:
         return error_answer(found, error_id=error_id, allow=address.route.allow if address else "")
 
     def _answer(self, environ: WSGIEnvironment, address: Address | None) -> Answer:
-        _refuse_credentials_in(environ.get("QUERY_STRING", ""))
         principal = self._signin.sender(environ)
         environ[_SENDER] = principal.organisation
         if address is None or not self._exists(address):
@@ -143,27 +132,13 @@ class Edge:
     def _prepare_body(self, environ: WSGIEnvironment, asked: Asked) -> None:
         if not is_taxii(environ.get("CONTENT_TYPE")):
             raise WrongMediaType(f"send {TAXII_21}")
-        most, declared = self._backend.front.max_body, int(environ.get("CONTENT_LENGTH") or 0)
-        coding = environ.pop("HTTP_CONTENT_ENCODING", "").strip().lower()
-        if coding not in ("", "identity", "gzip", "x-gzip"):
-            raise WrongMediaType("send the body as it is or with Content-Encoding: gzip")
-        if declared > most:
-            raise too_large(most)
         if asked.collection is None or not self._backend.collections.may_write(asked.principal, asked.collection):
             return  # the view refuses it without looking at the body
-        body = self._uploads.read(environ["wsgi.input"], most, asked.principal.organisation)
-        if len(body) < declared:
-            raise BadRequest("the body is shorter than its Content-Length")
-        body = _inflated(body, most) if "gzip" in coding else body
+        body = self._uploads.read(environ, asked.principal.organisation)
         self._signin.limits.posted(asked.principal, len(body))
         if not body:
             raise BadRequest("the body is empty: send an envelope")
         environ |= {"CONTENT_TYPE": TAXII_21, "CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
-
-    def _discard(self, environ: WSGIEnvironment) -> None:
-        """Read what is left of a refused body, if there is one."""
-        if environ.get("CONTENT_LENGTH") or "HTTP_TRANSFER_ENCODING" in environ:
-            self._uploads.drain(environ["wsgi.input"], 4 * self._backend.front.max_body, environ.get(_SENDER, STRANGER))
 
     def _medallion(self, environ: WSGIEnvironment) -> Answer:
         started: list[tuple[str, list[tuple[str, str]]]] = []
@@ -179,29 +154,6 @@ class Edge:
                 pieces.close()
         status, headers = started[-1]
         return Answer(int(status[:3]), body, [pair for pair in headers if pair[0] != "Content-Length"])
-
-
-def _inflated(body: bytes, most: int) -> bytes:
-    """Decompress a body (gzip, RFC 1952), never into more than a plain one may have."""
-    machine = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    try:
-        plain = machine.decompress(body, most + 1)
-    except zlib.error:
-        raise BadRequest("the body is not gzip, as Content-Encoding says") from None
-    if len(plain) > most:
-        raise too_large(most)
-    if not machine.eof or machine.unused_data:
-        raise BadRequest("the gzip data of the body breaks off, or something follows it")
-    return plain
-
-
-def _refuse_credentials_in(query: str) -> None:
-    """Refuse tokens and passwords in an address: it stands in the logs and histories of everything on its way."""
-    if query and (_HUB_TOKEN.search(query) or any(_CREDENTIAL.fullmatch(name) for name, _ in parse_qsl(query))):
-        raise BadRequest(
-            "credentials do not belong in an address, others can read it: send them as Authorization, and have these"
-            " ones replaced"
-        )
 
 
 def _translated(error: MedallionError | HTTPException) -> HubError:

@@ -14,6 +14,7 @@ from flask.json.provider import JSONProvider
 from hub.access.signin import SignIn
 from hub.admission.gate import Gate
 from hub.errors import BadSettings
+from hub.ops.uploads import Uploads
 from hub.publish.collections import Collections
 from hub.publish.publication import Publication
 from hub.store.ports import Store
@@ -44,13 +45,15 @@ def taxii_application(
     store: Store,
     gate: Gate,
     signin: SignIn,
+    uploads: Uploads,
     fallback: WSGIApplication | None = None,
     publication: Publication | None = None,
 ) -> WSGIApplication:
     """Return an application that answers TAXII addresses and leaves all others to ``fallback``.
 
     TAXII's are ``/taxii2/``, everything below a declared API root, and whatever is asked for in TAXII's media type, so
-    that an unknown API root is answered 404 in the right form. Paths are passed on as they came.
+    that an unknown API root is answered 404 in the right form. Paths are passed on as they came. ``uploads`` reads the
+    bodies of all fronts of this process.
 
     Raises:
         BadSettings: a collection names an API root that ``front`` does not declare, or a root has a reserved name.
@@ -63,7 +66,7 @@ def taxii_application(
     if front.public_url and not re.fullmatch(r"https://[^\s?#]+", front.public_url):
         raise BadSettings("public_url must be an https URL without a query (TAXII 2.1 section 4.1.1)")
     backend = HubBackend(front, collections, store, gate, publication)
-    edge = Edge(medallion_views(backend), backend, signin)
+    edge = Edge(medallion_views(backend), backend, signin, uploads)
     ours = roots.union(_RESERVED)
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

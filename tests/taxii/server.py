@@ -10,6 +10,7 @@ from hub.access.signin import SignIn
 from hub.admission.gate import Gate
 from hub.admission.warninglists import WarningLists
 from hub.ops.logs import configure_logs
+from hub.ops.uploads import Uploads
 from hub.publish.collections import Collections
 from hub.taxii.asked import ApiRoot, Front
 from hub.taxii.wsgi import taxii_application
@@ -35,4 +36,6 @@ configure_logs("error", "json")
 store = store_in(DATA)
 collections = Collections.load([ROOT / "feeds" / "collections", DATA / "collections"])
 gate = Gate(store, WarningLists.load(ROOT / "rules", None), "city")
-application = taxii_application(FRONT, collections, store, gate, SignIn(Accounts(store)), nothing_here)
+application = taxii_application(
+    FRONT, collections, store, gate, SignIn(Accounts(store)), Uploads(128, FRONT.max_body), nothing_here
+)

@@ -199,6 +199,9 @@ def test_credentials_in_an_address_are_refused_and_not_logged(hub: Running, name
         assert_error(answer, 400, "bad-request")
         assert b"Authorization" in answer
         assert secret.encode() not in answer
+        answer = talk(hub, head(hub, f"GET /api/advisories?{name}={secret} HTTP/1.1", user=user))
+        assert statuses(answer) == [400]
+        assert secret.encode() not in answer
     assert secret not in hub.printed.read_text()
 
 
@@ -275,19 +278,25 @@ def test_ten_gigabytes_in_chunks_are_cut_short(hub: Running, user: str | None) -
     assert memory(hub) - before < 20_000
 
 
-def hold(hub: Running, number: int, user: str | None) -> list[socket.socket]:
+TO_THE_API = "POST /api/advisories HTTP/1.1"
+
+
+def hold(hub: Running, number: int, user: str | None, line: str) -> list[socket.socket]:
     """Open connections that each begin a body and never finish it."""
+    kind = TAXII if line is POST else "application/json"
+    begun = head(hub, line, "Content-Length: 1000", user=user).replace(TAXII.encode(), kind.encode())
     held = []
     for _ in range(number):
         connection = socket.create_connection(("127.0.0.1", hub.port), timeout=30)
-        connection.sendall(head(hub, POST, "Content-Length: 1000", user=user) + b"{")
+        connection.sendall(begun + b"{")
         held.append(connection)
     return held
 
 
+@pytest.mark.parametrize("line", [POST, TO_THE_API])
 @pytest.mark.parametrize("user", ["leo", None])
-def test_slow_bodies_on_every_connection_stop_nobody_else(hub: Running, user: str | None) -> None:
-    held = hold(hub, 5 * (THREADS + UPLOADS), user)
+def test_slow_bodies_on_every_connection_stop_nobody_else(hub: Running, user: str | None, line: str) -> None:
+    held = hold(hub, 5 * (THREADS + UPLOADS), user, line)
     try:
         body = json.dumps({"objects": [indicator()]}).encode()
         for _ in range(5):
@@ -301,7 +310,9 @@ def test_slow_bodies_on_every_connection_stop_nobody_else(hub: Running, user: st
         assert len(waiting) == share
         for connection in set(held) - set(waiting):
             answer = connection.recv(65536)
-            assert_error(answer, *((429, "too-many-requests") if user else (401, "not-signed-in")))
+            status, code = (429, "too-many-requests") if user else (401, "not-signed-in")
+            assert statuses(answer) == [status]
+            assert code.encode() in answer
             assert user is None or b"retry-after: " in answer.lower()
     finally:
         for connection in held:

@@ -17,6 +17,7 @@ from hub.access.signin import SignIn
 from hub.admission.gate import Gate
 from hub.admission.warninglists import WarningLists
 from hub.errors import BadSettings, StoreFull, StoreUnavailable
+from hub.ops.uploads import Uploads
 from hub.publish.collections import Collections
 from hub.taxii.asked import ApiRoot, Front
 from hub.taxii.backend import HubBackend
@@ -37,9 +38,10 @@ class Worker:
         collections = Collections.load([ROOT / "feeds" / "collections", data / "collections"])
         gate = Gate(self.store, WarningLists.load(ROOT / "rules", None), "city")
         signin = SignIn(Accounts(self.store))
-        self.application = taxii_application(front, collections, self.store, gate, signin)
+        uploads = Uploads(8, front.max_body)
+        self.application = taxii_application(front, collections, self.store, gate, signin, uploads)
         self.backend = HubBackend(front, collections, self.store, gate)
-        self.edge = Edge(medallion_views(self.backend), self.backend, signin)
+        self.edge = Edge(medallion_views(self.backend), self.backend, signin, uploads)
         self.token = token
 
     def environ(self, path: str, method: str = "GET", body: bytes = b"") -> dict[str, Any]:
