@@ -66,7 +66,7 @@ class Address:
 def read_path(path: str) -> Address | None:
     """Take a path apart, with or without its last slash; None when TAXII has no such address."""
     empty, *given = path.removesuffix("/").split("/")
-    if empty or not given:
+    if empty or not given or not all(given):
         return None
     if given == ["taxii2"]:
         return Address(DISCOVERY)

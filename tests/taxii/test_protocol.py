@@ -311,6 +311,15 @@ def test_without_the_last_slash(hub: Hub, path: str) -> None:
     assert hub.get(path.rstrip("/")).status == hub.get(path).status < 500
 
 
-@pytest.mark.parametrize("path", ["/hub//collections/", "//hub/", "/hub/x/", "/hub/collections/inbox/objects/a/b/c/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/hub//collections/",
+        "//hub/",
+        "/hub/x/",
+        "/hub/collections/inbox/objects/a/b/c/",
+        "/hub/collections/inbox/objects//",
+    ],
+)
 def test_odd_paths_are_clean(hub: Hub, path: str) -> None:
     assert_error(hub.get(path), 404)
