@@ -39,11 +39,7 @@ MISSING = "needs Java 17 or newer and Maven (Debian: openjdk-17-jre-headless, ma
 _NOBODY = 65534
 _CONFIG = """\
 cluster.name: city-threat-hub-tests
-node.name: one
-discovery.type: single-node
 network.host: 127.0.0.1
-http.port: 0
-transport.port: 0
 node.portsfile: true
 path.data: {folder}/data
 path.logs: {folder}/logs
@@ -52,7 +48,9 @@ cluster.max_shards_per_node: 10000
 """
 
 
-_OPEN = "xpack.security.enabled: false\n"
+ALONE = "node.name: one\ndiscovery.type: single-node\nhttp.port: 0\ntransport.port: 0\n"
+NO_FILES: Mapping[str, bytes] = MappingProxyType({})
+OPEN = "xpack.security.enabled: false\n"
 
 
 class NoNode(Exception):
@@ -159,7 +157,7 @@ class Node:
         archive: the distribution. settings: further lines of its configuration. files: more files beside it.
     """
 
-    def __init__(self, archive: Path, settings: str = _OPEN, files: Mapping[str, bytes] = MappingProxyType({})) -> None:
+    def __init__(self, archive: Path, settings: str = ALONE + OPEN, files: Mapping[str, bytes] = NO_FILES) -> None:
         # In memory where there is room: a test session makes and deletes hundreds of indices.
         fast = Path("/dev/shm")
         room = fast.is_dir() and shutil.disk_usage(fast).free > 2 * 2**30
@@ -188,6 +186,20 @@ class Node:
         }
         self.process: subprocess.Popen[bytes] | None = None
 
+    def launch(self) -> None:
+        """Start it."""
+        (self._top / "logs" / "http.ports").unlink(missing_ok=True)
+        user = {"user": _NOBODY, "group": _NOBODY, "extra_groups": []} if self._as_root else {}
+        self.process = subprocess.Popen(
+            [str(self.home / "bin" / "elasticsearch")],
+            env=self._environment,
+            cwd=self._top,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+            **user,  # type: ignore[call-overload]
+        )
+
     def start(self, context: ssl.SSLContext | None = None, login: str = "") -> str:
         """Start it and wait until it answers; return its address.
 
@@ -197,17 +209,9 @@ class Node:
         Raises:
             NoNode: it ended instead.
         """
+        self.launch()
+        assert self.process is not None
         ports = self._top / "logs" / "http.ports"
-        ports.unlink(missing_ok=True)
-        user = {"user": _NOBODY, "group": _NOBODY, "extra_groups": []} if self._as_root else {}
-        self.process = subprocess.Popen(
-            [str(self.home / "bin" / "elasticsearch")],
-            env=self._environment,
-            cwd=self._top,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            **user,  # type: ignore[call-overload]
-        )
         while self.process.poll() is None:
             with suppress(OSError):
                 found = f"{'https' if context else 'http'}://{ports.read_text().split()[0]}"

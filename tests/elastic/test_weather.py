@@ -25,12 +25,15 @@ from tests.elastic import node
 ROLES = Path(__file__).parents[2] / "deploy" / "elasticsearch" / "roles.yml"
 PASSWORD = "a long password"
 USERS = {"setup": "threathub_setup", "hub": "threathub", "guest": "", "root": "superuser"}
-_SECURE = """\
+_SECURE = (
+    node.ALONE
+    + """\
 xpack.security.enabled: true
 xpack.security.http.ssl.enabled: true
 xpack.security.http.ssl.key: node.key
 xpack.security.http.ssl.certificate: node.pem
 """
+)
 
 
 def everything(number: int) -> Batch:

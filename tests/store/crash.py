@@ -1,15 +1,17 @@
-"""Writers and readers of one store in processes of their own, killed at random moments; and what must hold afterwards.
+"""Writers and readers of one store in processes of their own, killed at random; and what must hold afterwards.
 
-Run as ``python -m tests.store.crash ADDRESS KILLS SEED``; prints what was broken as JSON. The program has one thread
-and forks, so that a killed process is replaced at once. Every process reports by single lines on a pipe: what
-it reports, it had; a line cut off by the kill counts as not reported. On a cluster processes are also stopped for a
-while (SIGSTOP), and die or pause before and after requests (`tests.elastic.failpoints`).
+Run as ``python -m tests.store.crash ADDRESS KILLS SEED``; prints what was broken as JSON. With ``inf`` for KILLS it
+goes on until its standard input ends. The program has one thread and forks, so that a killed process is replaced at
+once. Every process reports by single lines on a pipe: what it reports, it had; a line cut off by the kill counts as
+not reported. On a cluster processes are also stopped for a while (SIGSTOP), and die or pause before and after requests
+(`tests.elastic.failpoints`).
 """
 
 from __future__ import annotations
 
 import importlib
 import json
+import math
 import os
 import random
 import select
@@ -21,7 +23,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from hub.errors import HubError
+from hub.errors import HubError, StoreUnavailable
 from hub.store.moving import Movable
 from hub.store.opening import Access, open_store
 from hub.store.ports import (
@@ -118,8 +120,8 @@ def _report(pipe: int, value: object) -> None:
 
 
 def opened(address: str) -> Movable:
-    """Open the store."""
-    return open_store(address, access=Access(replicas=0))
+    """Open the store; one on several nodes has a copy of everything."""
+    return open_store(address, access=Access(replicas=min(1, address.count(","))))
 
 
 def write(store: Movable, writer: str, pipe: int) -> None:
@@ -163,9 +165,9 @@ def poll(store: Movable, by: str, start: dict[str, Any], pipe: int, last_round: 
 
 
 class Process:
-    """A forked process, what it has reported, and how to make another like it."""
+    """A forked process and what it has reported; where its store may be away for a while, it does without."""
 
-    def __init__(self, run: Callable[[int], None], longest_life: float) -> None:
+    def __init__(self, run: Callable[[int], None], longest_life: float, *, may_be_away: bool) -> None:
         reader, writer = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
@@ -173,6 +175,9 @@ class Process:
                 os.close(reader)
                 run(writer)
             except HubError as error:
+                # A process that has no store dies like one that is killed: what it was doing is done or not.
+                if may_be_away and isinstance(error, StoreUnavailable):
+                    os.kill(os.getpid(), signal.SIGKILL)
                 _report(writer, {"fault": f"{error} {error.__cause__}"})
             finally:
                 os._exit(1)
@@ -237,7 +242,7 @@ class Trial:
                 poll(store, name, self._places[name], pipe, last_round)
             write(store, name, pipe)
 
-        return Process(run, self._longest_life)
+        return Process(run, self._longest_life, may_be_away="," in self._address)
 
     def _take(self, name: str, lines: list[dict[str, Any]]) -> None:
         for line in lines:
@@ -249,13 +254,17 @@ class Trial:
                 self._places[name] = line["place"]
                 self.evidence.polled[name] += [tuple(one) for one in line["seen"]]
 
-    def run(self, kills: int) -> Evidence:
-        """Kill that many processes at random moments, then let the pollers read to the end."""
+    def run(self, kills: float) -> Evidence:
+        """Kill that many processes at random moments, or until told; then let the pollers read to the end."""
+        told = [sys.stdin.fileno()] if kills == math.inf else []
         running = {name: self._start(name) for name in self._names}
         while kills > 0:
             wait = max(0.0, min(process.dies for process in running.values()) - time.monotonic())
             pipes = {process.pipe: name for name, process in running.items()}
-            for pipe in select.select(list(pipes), [], [], wait)[0]:
+            ready: list[int] = select.select([*pipes, *told], [], [], wait)[0]
+            if told and told[0] in ready:
+                break
+            for pipe in ready:
                 process = running[pipes[pipe]]
                 self._take(pipes[pipe], process.lines())
                 if process.ended:
@@ -301,7 +310,7 @@ def main(address: str, kills: str, seed: str) -> None:
     # Checkpoints after nearly every commit: the moment at which a kill could tear the file itself.
     connections.CHECKPOINT_PAGES = 8
     trial = Trial(address)
-    evidence = trial.run(int(kills))
+    evidence = trial.run(float(kills))
     sys.stdout.write(
         json.dumps(
             {
