@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from hub.errors import TooLarge
 from hub.store.elastic import journal, planning
 from hub.store.elastic.cluster import Cluster
 from hub.store.elastic.engine import ElasticStore
 from hub.store.elastic.entries import Entry, intent
 from hub.store.elastic.faults import unreachable
 from hub.store.elastic.names import INTENT, document_id, entry_id
+from hub.store.grouping import Turn
 from hub.store.ports import HUB, Batch, DocumentWrite, LedgerCount, LedgerKey, PageQuery, Withdrawal
 from tests.contract.drafts import STRANGER, draft, objects
 
@@ -146,6 +148,22 @@ def test_batches_of_many_threads_become_few_entries(store: ElasticStore):
         thread.join()
     assert store.head().position == 30
     assert store._journal.state().number < 10
+
+
+def test_a_batch_that_is_too_large_takes_no_other_with_it(store: ElasticStore, monkeypatch: pytest.MonkeyPatch):
+    create = Cluster.create
+
+    def limited(self: Cluster, index: Any, id: str, source: bytes) -> bool:
+        if len(source) > 20_000:
+            raise TooLarge("One commit is larger than Elasticsearch takes.")
+        return create(self, index, id, source)
+
+    monkeypatch.setattr(Cluster, "create", limited)
+    batches = [Batch([draft("x--1")]), Batch([draft("x--2", body=b"2" * 30_000)]), Batch([draft("x--3")])]
+    turns = [Turn(batch) for batch in batches]
+    store._write(turns)
+    assert [type(turn.error) for turn in turns] == [type(None), TooLarge, type(None)]
+    assert [change.id for change in store.read_log(0, 10)] == ["x--1", "x--3"]
 
 
 def test_old_entries_lose_their_content_and_keep_their_numbers(store: ElasticStore, monkeypatch: pytest.MonkeyPatch):

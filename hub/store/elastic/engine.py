@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from hub.errors import Conflict, HubError, StoreCorrupt
+from hub.errors import Conflict, HubError, StoreCorrupt, TooLarge
 from hub.store.elastic import controls, counts, indices, invariants, pages
 from hub.store.elastic.cluster import Address, Cluster
 from hub.store.elastic.frozen import frozen
@@ -68,6 +68,21 @@ class ElasticStore:
         return self._commits.commit(batch)
 
     def _write(self, group: Sequence[Turn]) -> None:
+        try:
+            self._write_together(group)
+        except TooLarge:
+            if len(group) == 1:
+                raise
+            for turn in group:
+                self._write_alone(turn)
+
+    def _write_alone(self, turn: Turn) -> None:
+        try:
+            self._write_together([turn])
+        except HubError as error:
+            turn.error = error
+
+    def _write_together(self, group: Sequence[Turn]) -> None:
         batches = [turn.batch for turn in group]
         done = self._journal.append(lambda state: self._planner.plan(batches, state))
         for turn, result in zip(group, done.results, strict=True):

@@ -42,9 +42,9 @@ def _of_the_log(store: Frozen) -> Iterator[str]:
 
 
 def _of_objects(store: Frozen) -> Iterator[str]:
-    heads = dict(store.scan("objects", {"term": {"what": "head"}}, ["id"]))
-    scan = store.scan("objects", _PUTS, ["id", "pos"])
-    for id, found in groupby(scan, key=lambda hit: str(hit[1]["id"])):
+    # Both in the order of ids, so that neither need be held whole.
+    heads = store.scan("objects", {"term": {"what": "head"}}, ["id"])
+    for id, found in groupby(store.scan("objects", _PUTS, ["id", "pos"]), key=lambda hit: str(hit[1]["id"])):
         versions = Versions({key: _live(store, key, source) for key, source in found})
         for key, one in versions.known.items():
             if key != change_id(one.place.collection, id, one.place.spec_version, one.version):
@@ -52,10 +52,15 @@ def _of_objects(store: Frozen) -> Iterator[str]:
         edges = versions.outermost()
         if any(one.key in edges for one in versions.settle()):
             yield "a version does not note exactly the others that stand before or behind it"
-        head = heads.pop(head_id(id), None)
-        if head is None or set(head["doc"]["edges"]) != edges:
+        head = None
+        for key, head in heads:
+            if key == head_id(id):
+                break
+            if head["doc"]["edges"]:
+                yield "an object's head names versions that are not there"
+        if head is None or head["id"] != id or set(head["doc"]["edges"]) != edges:
             yield "an object's head does not name its outermost versions"
-    if any(head["doc"]["edges"] for head in heads.values()):
+    if any(head["doc"]["edges"] for _, head in heads):
         yield "an object's head names versions that are not there"
 
 
