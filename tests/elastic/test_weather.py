@@ -176,7 +176,7 @@ class TestSecured:
             ElasticStore(replace(secured.address, user="hub", prefix="threathub-other"), create=True)
 
     def test_a_node_that_hangs(self, secured: Secured) -> None:
-        store = secured.opened(patience=1)
+        store = secured.opened(patience=4)
         store.commit(everything(2))
         secured.node.signal(signal.SIGSTOP)
         for call in (lambda: store.commit(everything(3)), store.head):
