@@ -70,7 +70,9 @@ class Results:
         file, _, test = report.nodeid.partition("::")
         name, _, case = test.partition("[")
         if report.when == "call" or report.outcome != "passed":
-            used = [one for one in TRANSPORTS if one in case.rstrip("]").split("-")] or ["https"]
+            # Behind it may stand the group that the test belongs to (pytest-xdist).
+            name, case = name.partition("@")[0], case.rpartition("]")[0]
+            used = [one for one in TRANSPORTS if one in case.split("-")] or ["https"]
             for transport in used:
                 self.outcomes[f"{Path(file).stem}::{name}", transport].add(report.outcome)
 
