@@ -222,6 +222,8 @@ def start_server(data: Path, *options: str, public: bool = False) -> tuple[subpr
             "--workers",
             "1",
             "--no-access-log",
+            "--workers-kill-timeout",
+            "5",
             "--log-level",
             "error",
             *options,
