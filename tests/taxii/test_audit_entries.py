@@ -34,7 +34,7 @@ def test_a_refused_writer_is_told_once_and_not_the_readers(hub: Hub) -> None:
         assert hub.call("POST", f"{path}objects/", "pam", body={"objects": [indicator()]}).status == 403
         assert hub.call("DELETE", f"{path}objects/{indicator()['id']}/", "pam").status == 403
     store = store_in(hub.data)
-    entries = list(Audit(store).newest(Wanted(who="pam", result="not-allowed")))
+    entries = list(Audit(store).newest(Wanted(who="pam", target="federal-advisories", result="not-allowed")))
     store.close()
     told = [("objects.delete", "federal-advisories", "127.0.0.1"), ("objects.post", "federal-advisories", "127.0.0.1")]
     assert [(one.action, one.target, one.where) for one in entries] == told

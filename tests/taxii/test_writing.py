@@ -103,6 +103,31 @@ def test_duplicates(box: Box) -> None:
     assert len(before) == 1
 
 
+def test_the_same_version_with_other_content_is_a_failure_and_changes_nothing(box: Box) -> None:
+    one = indicator()
+    box.post(one)
+    before = box.get().body
+    for _ in range(2):  # a replay is told the same
+        status = box.post({**one, "name": "another"}, indicator("beside"), {"type": "nonsense"})
+        assert [status[name] for name in ("success_count", "failure_count", "pending_count")] == [1, 2, 0]
+        taken, broken = status["failures"]
+        assert (taken["id"], taken["version"]) == (one["id"], one["modified"])
+        assert taken["message"].startswith("conflict")
+        assert broken["message"]
+        assert before[: before.rindex(b"]")] in box.get().body.replace(b'"more":true', b'"more":false')
+    assert box.objects(**{"match[id]": one["id"]}) == [one]
+
+
+def test_nobody_else_versions_or_revokes(box: Box) -> None:
+    one = indicator()
+    box.post(one)
+    newer = {**one, "modified": "2026-05-05T00:00:00.000Z", "revoked": True}
+    [failure] = box.post(newer, user="lia")["failures"]
+    assert failure["message"].startswith("not-originator")
+    assert box.objects(**{"match[version]": "all"}) == [one]
+    assert box.post(newer)["success_count"] == 1
+
+
 @pytest.mark.requirement("K07")
 def test_an_older_version_does_not_displace(box: Box) -> None:
     new, old = versions_of(indicator(), "2026-02-02T00:00:00.000Z", "2026-01-02T00:00:00.000Z")
@@ -184,29 +209,34 @@ BAD = [
 def test_a_bad_object_is_a_failure_and_its_neighbour_goes_through(box: Box, bad: bytes) -> None:
     good = indicator()
     reply = post(box, b'{"objects":[' + json.dumps(good).encode() + b"," + bad + b"]}")
-    if reply.status == 202:
-        status = reply.json()
-        assert [status[name] for name in ("total_count", "success_count", "failure_count")] == [2, 1, 1]
-        (failure,) = status["failures"]
-        assert failure["id"]
-        assert isinstance(failure["version"], str)
-        assert failure["message"]
-        assert box.objects() == [good]
-    else:
-        assert reply.status in (400, 422)
-        assert_error(reply, reply.status)
+    if (
+        b"\\ud800" in bad or b"NaN" in bad or b"[[[[" in bad
+    ):  # not JSON as RFC 8259 has it, or beyond all bounds: nothing of it is read
+        assert_error(reply, 422)
         assert box.objects() == []
+        return
+    assert reply.status == 202
+    status = reply.json()
+    assert [status[name] for name in ("total_count", "success_count", "failure_count")] == [2, 1, 1]
+    (failure,) = status["failures"]
+    assert failure["id"]
+    assert isinstance(failure["version"], str)
+    assert failure["message"]
+    assert box.objects() == [good]
 
 
 @pytest.mark.requirement("K19")
 def test_a_custom_property_in_the_envelope(box: Box) -> None:
-    assert post(box, {"x_city_note": 1, "objects": [indicator()]}).status in (202, 422)
+    one = indicator()
+    assert post(box, {"x_city_note": 1, "objects": [one]}).status == 202
+    assert box.objects() == [one]
 
 
 @pytest.mark.requirement("K20")
 def test_a_bundle_in_place_of_an_envelope(box: Box) -> None:
-    bundle = {"type": "bundle", "id": f"bundle--{uuid.uuid4()}", "objects": [indicator()]}
-    assert post(box, bundle).status in (202, 400, 422)
+    one = indicator()
+    assert post(box, {"type": "bundle", "id": f"bundle--{uuid.uuid4()}", "objects": [one]}).status == 202
+    assert box.objects() == [one]
 
 
 @pytest.mark.requirement("M01", "M03", "M05", "M06")
