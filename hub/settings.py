@@ -68,7 +68,10 @@ class Settings(BaseSettings):
     store_ca: Path | None = Field(
         None, description="PEM file with the authority of Elasticsearch's certificates; else the system's are asked."
     )
-    store_replicas: int = Field(1, ge=0, le=8, description="Further copies of each index that init makes.")
+    store_replicas: int = Field(1, ge=0, le=8, description="Further copies of each index that is made.")
+    store_shards: int = Field(
+        1, ge=1, le=64, description="Parts that each index is divided into when it is made, or by `store upgrade`."
+    )
     store_patience: float = Field(
         30.0, ge=0.1, le=600, description="Seconds to wait for a store that is locked or does not answer well."
     )
@@ -203,7 +206,7 @@ class Settings(BaseSettings):
     def store_access(self) -> Access:
         """How to come to a store that is no file."""
         password = self.store_password.get_secret_value() if self.store_password else ""
-        return Access(self.store_user, password, self.store_ca, self.store_replicas)
+        return Access(self.store_user, password, self.store_ca, self.store_replicas, self.store_shards)
 
     @classmethod
     def settings_customise_sources(

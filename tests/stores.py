@@ -26,4 +26,6 @@ def address_of(engine: str, folder: Path) -> str:
 
 def store_in(folder: Path) -> Movable:
     """Open the store that belongs to a folder, again and again, as several processes would."""
-    return open_store(address_of(os.environ.get(ENGINE, "sqlite"), folder), access=Access(replicas=0))
+    return open_store(
+        address_of(os.environ.get(ENGINE, "sqlite"), folder), access=Access(replicas=0, shards=node.shards())
+    )

@@ -20,13 +20,14 @@ class Access:
     Attributes:
         user, password: of the account there; no user is no account.
         authority: PEM file with the authority that signed its certificates; None asks the system's.
-        replicas: further copies of what is made there.
+        replicas: further copies of what is made there. shards: parts that it is divided into.
     """
 
     user: str = ""
     password: str = field(default="", repr=False)
     authority: Path | None = None
     replicas: int = 1
+    shards: int = 1
 
 
 NO_ACCESS = Access()
@@ -81,6 +82,8 @@ def _cluster(hosts: list[str], prefix: str, access: Access, patience: float, cre
     # The client takes half a second to import; nobody else waits for it.
     from hub.store.elastic.cluster import Address
     from hub.store.elastic.engine import ElasticStore
+    from hub.store.elastic.indices import Layout
 
     address = Address(tuple(hosts), prefix, access.user, access.password, access.authority)
-    return ElasticStore(address, patience=patience, replicas=access.replicas, create=create)
+    layout = Layout(access.shards, access.replicas)
+    return ElasticStore(address, patience=patience, layout=layout, create=create)

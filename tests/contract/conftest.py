@@ -25,8 +25,9 @@ def _elastic(folder: Path) -> Movable:
     address = node.required()
     from hub.store.elastic.cluster import Address
     from hub.store.elastic.engine import ElasticStore
+    from hub.store.elastic.indices import Layout
 
-    return ElasticStore(Address((address,), _prefix(folder)), replicas=0)
+    return ElasticStore(Address((address,), _prefix(folder)), layout=Layout(node.shards(), replicas=0))
 
 
 ENGINES: dict[str, Callable[[Path], Movable]] = {"sqlite": _sqlite, "elastic": _elastic}

@@ -9,6 +9,7 @@ import pytest
 
 from hub.store.elastic.cluster import Address
 from hub.store.elastic.engine import ElasticStore
+from hub.store.elastic.indices import Layout
 from tests.elastic import node
 
 
@@ -26,7 +27,7 @@ def reopen(address: Address) -> Iterator[Callable[[], ElasticStore]]:
     opened: list[ElasticStore] = []
 
     def once_more() -> ElasticStore:
-        opened.append(ElasticStore(address, replicas=0, patience=10))
+        opened.append(ElasticStore(address, layout=Layout(node.shards(), replicas=0), patience=10))
         return opened[-1]
 
     yield once_more

@@ -9,6 +9,7 @@ session is over, however it ends.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -34,6 +35,8 @@ DEMAND = "HUB_TESTS_DEMAND_ELASTIC"
 """Environment variable: where it is set, tests that need a node fail without one."""
 GIVEN = "HUB_TESTS_NODE"
 """Environment variable: the address of a node that runs already, to be used instead."""
+SHARDS = "HUB_TESTS_SHARDS"
+"""Environment variable: into how many shards the stores of tests are divided, 1 by default."""
 MISSING = "needs Java 17 or newer and Maven (Debian: openjdk-17-jre-headless, maven) for a real Elasticsearch node"
 
 _NOBODY = 65534
@@ -124,9 +127,16 @@ def required() -> str:
 
 def forget(prefix: str) -> None:
     """Delete the indices of one store."""
-    names = ",".join(f"{prefix}-{index}-1" for index in ("log", "objects", "ledger"))
-    request = urllib.request.Request(f"{address()}/{names}?ignore_unavailable=true", method="DELETE")
-    urllib.request.urlopen(request).close()
+    with urllib.request.urlopen(f"{address()}/{prefix}-*/_alias") as answer:
+        names = ",".join(json.load(answer))
+    if names:
+        request = urllib.request.Request(f"{address()}/{names}?ignore_unavailable=true", method="DELETE")
+        urllib.request.urlopen(request).close()
+
+
+def shards() -> int:
+    """Return how many shards the stores of tests have."""
+    return int(os.environ.get(SHARDS, "1"))
 
 
 def archive() -> Path:

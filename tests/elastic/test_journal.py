@@ -14,7 +14,8 @@ from hub.store.elastic.cluster import Cluster
 from hub.store.elastic.engine import ElasticStore
 from hub.store.elastic.entries import Entry, intent
 from hub.store.elastic.faults import unreachable
-from hub.store.elastic.names import INTENT, document_id, entry_id
+from hub.store.elastic.indices import log_of
+from hub.store.elastic.names import document_id, entry_id
 from hub.store.grouping import Turn
 from hub.store.ports import HUB, Batch, DocumentWrite, LedgerCount, LedgerKey, PageQuery, Withdrawal
 from tests.contract.drafts import STRANGER, draft, objects
@@ -47,7 +48,7 @@ def planned(store: ElasticStore, number: int) -> Entry:
 def left_lying(store: ElasticStore, number: int) -> Entry:
     """Create an entry as a writer does who is killed right after."""
     entry = planned(store, number)
-    assert store._cluster.create("log", entry_id(entry.barrier.number), entry.source("somebody"))
+    assert store._cluster.create(log_of(store._cluster), entry_id(entry.barrier.number), entry.source("somebody"))
     return entry
 
 
@@ -75,7 +76,9 @@ def test_a_reader_helps_where_an_entry_is_there_in_part(store: ElasticStore, reo
     store.commit(batch(1))
     entry = left_lying(store, 2)
     part = dict(list(entry.objects.items())[:1])
-    store._cluster.write("objects", 2, [(INTENT, intent(2)), *part.items()], refresh=True)
+    now = store._generations.current
+    intents = [(id, intent(2)) for id in now.marks.intents]
+    store._cluster.write(now.objects, 2, [*intents, *part.items()], refresh=True)
     page = reopen().read_objects(STRANGER, PageQuery("a"))
     assert objects(page.joined) == [("malware--1", 1), ("indicator--1", 2), ("malware--2", 1)]
     assert seen(store)[-1] == []
@@ -88,7 +91,7 @@ def test_entries_applied_again_much_later_change_nothing(store: ElasticStore):
     store.commit(batch(4))
     before = seen(store)
     for number in (1, 2, 3):
-        got = store._cluster.get("log", entry_id(number))
+        got = store._cluster.get(log_of(store._cluster), entry_id(number))
         assert got is not None
         store._journal._apply(Entry.of(got.source))
     assert seen(store) == before
@@ -133,7 +136,7 @@ def test_a_document_that_the_mapping_refuses_does_not_stop_the_log(store: Elasti
     entry = planned(store, 1)
     key = next(id for id, source in entry.objects.items() if b"malware--1" in source and b'"put"' in source)
     entry.objects[key] = entry.objects[key].replace(b'"revoked":0', b'"revoked":0,"created":"never"')  # type: ignore[index]
-    assert store._cluster.create("log", entry_id(1), entry.source("somebody"))
+    assert store._cluster.create(log_of(store._cluster), entry_id(1), entry.source("somebody"))
     store.commit(batch(2))
     assert len(objects(store.read_objects(STRANGER, PageQuery("a")).joined)) == 3
     assert store.get(HUB, ["malware--1"])["malware--1"].position == 2
@@ -171,10 +174,10 @@ def test_old_entries_lose_their_content_and_keep_their_numbers(store: ElasticSto
     monkeypatch.setattr(journal, "BLANKED_TOGETHER", 3)
     for number in range(1, 12):
         store.commit(batch(number))
-    entries = [store._cluster.get("log", entry_id(number)) for number in range(1, 12)]
+    entries = [store._cluster.get(log_of(store._cluster), entry_id(number)) for number in range(1, 12)]
     assert ["entry" in got.source for got in entries if got] == [False] * 5 + [True] * 6
     before = seen(store)
-    assert not store._cluster.create("log", entry_id(2), b"{}")
+    assert not store._cluster.create(log_of(store._cluster), entry_id(2), b"{}")
     store._journal.help(2)
     assert seen(store) == before
 
@@ -183,6 +186,6 @@ def test_expired_documents_are_swept_out(store: ElasticStore, monkeypatch: pytes
     monkeypatch.setattr(planning, "SWEPT_AFTER", 1)
     store.commit(Batch(documents=[DocumentWrite("k", str(n), b"long", expires=5) for n in range(3)]))
     store.commit(Batch(documents=[DocumentWrite("k", "1", b"new")]))
-    kept = [store._cluster.get("objects", document_id("k", str(n))) for n in range(3)]
-    assert [got.source["what"] for got in kept if got] == ["gone", "document", "gone"]
+    kept = store._generations.documents([document_id("k", str(n)) for n in range(3)])
+    assert [got["what"] for got in kept if got] == ["gone", "document", "gone"]
     assert store.document("k", "1") is not None

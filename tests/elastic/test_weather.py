@@ -17,12 +17,14 @@ import pytest
 from hub.errors import NoSuchFile, StoreCorrupt, StoreFull, StoreUnavailable, StoreVersion
 from hub.store.elastic.cluster import Address
 from hub.store.elastic.engine import ElasticStore
+from hub.store.elastic.indices import Layout, log_of
 from hub.store.ports import HUB, Batch, DocumentWrite, LedgerCount, LedgerKey
 from tests.access.authority import Authority
 from tests.contract.drafts import draft
 from tests.elastic import node
 
 ROLES = Path(__file__).parents[2] / "deploy" / "elasticsearch" / "roles.yml"
+ONE = Layout(1, replicas=0)
 PASSWORD = "a long password"
 USERS = {"setup": "threathub_setup", "hub": "threathub", "guest": "", "root": "superuser"}
 _SECURE = (
@@ -42,8 +44,8 @@ def everything(number: int) -> Batch:
 
 
 def set_block(store: ElasticStore, value: bool | None) -> None:
-    for index in ("log", "objects", "ledger"):
-        name = f"{store._cluster.prefix}-{index}"
+    now = store._generations.current
+    for name in (log_of(store._cluster), now.objects, now.ledger):
         store._cluster.client.indices.put_settings(index=name, settings={"index.blocks.read_only_allow_delete": value})
 
 
@@ -60,7 +62,7 @@ def test_with_a_second_node_the_first_may_be_away(address: Address) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         away = f"http://127.0.0.1:{probe.getsockname()[1]}"
-        store = ElasticStore(replace(address, hosts=(away, *address.hosts)), replicas=0)
+        store = ElasticStore(replace(address, hosts=(away, *address.hosts)), layout=ONE)
         for number in range(6):
             store.commit(everything(number))
             assert store.head().position == number + 1
@@ -81,7 +83,7 @@ def test_full_disks_stop_writers_and_not_readers(store: ElasticStore) -> None:
 
 
 def test_a_lost_index_is_told(store: ElasticStore, address: Address) -> None:
-    store._cluster.client.indices.delete(index=f"{address.prefix}-objects-1")
+    store._cluster.client.indices.delete(index=f"{address.prefix}-objects-1-v1")
     with pytest.raises(StoreCorrupt, match="missing"):
         store.head()
     with pytest.raises(StoreCorrupt, match="missing"):
@@ -90,7 +92,7 @@ def test_a_lost_index_is_told(store: ElasticStore, address: Address) -> None:
 
 @pytest.mark.parametrize("meta", [{}, {"threathub": 99}])
 def test_indices_that_are_not_ours_are_left_alone(store: ElasticStore, address: Address, meta: dict[str, int]) -> None:
-    store._cluster.client.indices.put_mapping(index=f"{address.prefix}-objects", meta=meta)
+    store._cluster.client.indices.put_mapping(index=f"{address.prefix}-objects-1", meta=meta)
     with pytest.raises(StoreVersion):
         ElasticStore(address)
 
@@ -113,7 +115,7 @@ class Secured:
         self.address = replace(self.address, hosts=(found,))
 
     def opened(self, user: str = "hub", *, create: bool = False, patience: float = 20) -> ElasticStore:
-        return ElasticStore(replace(self.address, user=user), replicas=0, create=create, patience=patience)
+        return ElasticStore(replace(self.address, user=user), layout=ONE, create=create, patience=patience)
 
 
 def _hashed(password: str) -> str:

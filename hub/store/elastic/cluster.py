@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import elastic_transport
 import elasticsearch
@@ -20,8 +20,6 @@ from elasticsearch import Elasticsearch
 from hub.errors import HubError
 from hub.store.elastic.faults import TooSlow, answered, mapped
 
-Index = Literal["log", "objects", "ledger"]
-"""The hub's indices, by what they hold; each is an alias ``<prefix>-<name>``."""
 Source = dict[str, Any]
 GONE = 404
 CONFLICT = 409
@@ -94,41 +92,48 @@ class Cluster:
             **options,
         )
 
-    def name(self, index: Index) -> str:
-        """Return the name under which an index is read and written."""
-        return f"{self.prefix}-{index}"
+    def create(self, index: str, id: str, source: bytes) -> bool:
+        """Create a document; False when there is one of that id.
 
-    def create(self, index: Index, id: str, source: bytes) -> bool:
-        """Create a document; False when there is one of that id."""
+        Raises:
+            Missing: there is no such index; writing never makes one.
+        """
         with mapped():
             try:
-                self.client.create(index=self.name(index), id=id, document=_raw(source), timeout=SERVER_WAIT)
+                self.client.index(
+                    index=index,
+                    id=id,
+                    document=_raw(source),
+                    op_type="create",
+                    require_alias=True,
+                    timeout=SERVER_WAIT,
+                )
             except elasticsearch.ConflictError:
                 return False
         return True
 
-    def get(self, index: Index, id: str) -> Got | None:
+    def get(self, index: str, id: str) -> Got | None:
         """Read a document as it stands now, also one that is not yet acknowledged to its writer."""
         with mapped():
             try:
-                answer = self.again(lambda: self.client.get(index=self.name(index), id=id))
+                answer = self.again(lambda: self.client.get(index=index, id=id))
             except elasticsearch.NotFoundError as error:
                 if "found" not in error.body:
                     raise
                 return None
         return Got(answer["_source"], answer["_seq_no"], answer["_primary_term"])
 
-    def read_many(self, index: Index, ids: Sequence[str], fields: Sequence[str] | None = None) -> list[Source | None]:
-        """Read documents as they stand now, in the order of ``ids``, from one copy of the shard."""
+    def read_many(self, index: str, ids: Sequence[str], fields: Sequence[str] | None = None) -> list[Source | None]:
+        """Read documents as they stand now, in the order of ``ids``; those of a shard from one copy, in that order."""
         asked: dict[str, Any] = {} if fields is None else {"source_includes": list(fields)}
         with mapped():
-            answer = self.again(lambda: self.client.mget(index=self.name(index), ids=list(ids), **asked))
+            answer = self.again(lambda: self.client.mget(index=index, ids=list(ids), **asked))
         for item in answer["docs"]:
             if "error" in item:
-                raise answered(503, item["error"].get("type", ""), "")
+                raise answered(503, item["error"].get("type", ""), item["error"].get("reason", ""))
         return [item["_source"] if item["found"] else None for item in answer["docs"]]
 
-    def touch(self, index: Index, id: str, mark: str, got: Got) -> bool:
+    def touch(self, index: str, id: str, mark: str, got: Got) -> bool:
         """Write a mark into a document if it is still the one that was read; False when it is not.
 
         The acknowledgement proves what a read cannot: that the document is on every copy that counts.
@@ -136,7 +141,7 @@ class Cluster:
         with mapped():
             try:
                 self.client.update(
-                    index=self.name(index),
+                    index=index,
                     id=id,
                     doc={"confirmed": mark},
                     detect_noop=False,
@@ -149,11 +154,14 @@ class Cluster:
         return True
 
     def write(
-        self, index: Index, version: int, documents: Iterable[tuple[str, bytes]], *, refresh: bool = False
+        self, index: str, version: int, documents: Iterable[tuple[str, bytes]], *, refresh: bool = False
     ) -> list[str]:
         """Write documents, each unless a later version of it is there; return the ids of those that were refused.
 
         Refused are documents that the mapping does not take. All others are on every copy that counts.
+
+        Raises:
+            Missing: there is no such index; writing never makes one.
         """
         operations: list[Any] = []
         ids: list[str] = []
@@ -165,7 +173,7 @@ class Cluster:
             )
         with mapped():
             answer = self.client.bulk(
-                index=self.name(index), operations=operations, refresh=refresh, timeout=SERVER_WAIT
+                index=index, operations=operations, refresh=refresh, require_alias=True, timeout=SERVER_WAIT
             )
         refused = []
         if answer["errors"]:
@@ -179,12 +187,12 @@ class Cluster:
                     raise _item_error(status, result.get("error") or {})
         return refused
 
-    def search(self, index: Index, body: Mapping[str, Any]) -> Source:
+    def search(self, index: str, body: Mapping[str, Any]) -> Source:
         """Search one index; an answer that is not from every shard is an error."""
         with mapped():
             answer = self.again(
                 lambda: self.client.search(
-                    index=self.name(index), allow_partial_search_results=False, track_total_hits=False, **body
+                    index=index, allow_partial_search_results=False, track_total_hits=False, **body
                 )
             )
         if answer["timed_out"]:
@@ -192,12 +200,10 @@ class Cluster:
         return dict(answer.body)
 
     @contextmanager
-    def pinned(self, index: Index) -> Iterator[str]:
+    def pinned(self, index: str) -> Iterator[str]:
         """Hold the present state of an index for `search_pinned`."""
         with mapped():
-            pin = self.again(lambda: self.client.open_point_in_time(index=self.name(index), keep_alive=PINNED_FOR))[
-                "id"
-            ]
+            pin = self.again(lambda: self.client.open_point_in_time(index=index, keep_alive=PINNED_FOR))["id"]
         try:
             yield pin
         finally:
@@ -219,10 +225,10 @@ class Cluster:
                 continue
         return ask()
 
-    def refresh(self, index: Index) -> None:
+    def refresh(self, index: str) -> None:
         """Make what was written visible to searches, on every copy."""
         with mapped():
-            self.again(lambda: self.client.indices.refresh(index=self.name(index)))
+            self.again(lambda: self.client.indices.refresh(index=index))
 
     def close(self) -> None:
         """Close the connections."""

@@ -9,8 +9,9 @@ from typing import Any
 
 from hub.errors import Conflict, TooLarge
 from hub.model.times import now
-from hub.store.elastic.cluster import Cluster, Source
+from hub.store.elastic.cluster import Source
 from hub.store.elastic.entries import Barrier
+from hub.store.elastic.generations import Generations
 from hub.store.elastic.indices import LONGEST_TERM, PAGE
 from hub.store.elastic.names import document_id
 from hub.store.elastic.snapshots import Snapshots
@@ -97,16 +98,10 @@ def expired(snapshots: Snapshots, state: Barrier) -> list[str]:
     return [hit["_id"] for hit in answer.hits] if answer.barrier.number == state.number else []
 
 
-def read(cluster: Cluster, kind: str, key: str) -> Document | None:
-    """Read one document unless it has expired."""
-    got = cluster.get("objects", document_id(kind, key))
-    return _document(got.source) if got and _version(got.source, now()) else None
-
-
-def read_at(cluster: Cluster, places: Sequence[tuple[str, str]]) -> list[Document | None]:
+def read_at(generations: Generations, places: Sequence[tuple[str, str]]) -> list[Document | None]:
     """Read several documents at once; None for what is not there or has expired."""
     ids = [document_id(kind, key) for kind, key in places]
-    moment, found = now(), cluster.read_many("objects", ids) if ids else []
+    moment, found = now(), generations.documents(ids) if ids else []
     return [_document(one) if one is not None and _version(one, moment) else None for one in found]
 
 

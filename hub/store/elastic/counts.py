@@ -16,6 +16,7 @@ import msgspec
 from hub.model.events import Event
 from hub.model.observables import index_key, key_of, span
 from hub.store.elastic.cluster import Cluster, Source
+from hub.store.elastic.generations import Generations
 from hub.store.elastic.indices import PAGE
 from hub.store.elastic.names import row_id
 from hub.store.ports import SAMPLES, LedgerCount, LedgerKey, LedgerRow
@@ -82,15 +83,24 @@ def _indexed(key: LedgerKey, total: list[int] | None) -> Source:
 
 
 def read(
-    cluster: Cluster, observables: Iterable[str], *, under: bool, since: int, until: int | None
+    cluster: Cluster,
+    generations: Generations,
+    observables: Iterable[str],
+    *,
+    under: bool,
+    since: int,
+    until: int | None,
 ) -> list[LedgerRow]:
     """Read rows in order of key, sensor and day, each with its samples, earliest first."""
     days = {"range": {"day": {"gte": since, "lte": _LAST_DAY if until is None else until}}}
+    queries = [{"bool": {"filter": [one, days]}} for one in _conditions(list(dict.fromkeys(observables)), under)]
+    # The barrier tells first whether these indices are still the ones that are read.
+    generations.reading(lambda _: generations.barrier())
+    hits = generations.reading(lambda asked: [hit for query in queries for hit in _all(cluster, asked.ledger, query)])
     found: dict[str, LedgerRow] = {}
-    for condition in _conditions(list(dict.fromkeys(observables)), under):
-        for hit in _all(cluster, {"bool": {"filter": [condition, days]}}):
-            row = row_of(hit["_source"])
-            found[hit["_id"]] = LedgerRow(row.key, row.total, tuple(sorted(row.samples, key=attrgetter("time"))))
+    for hit in hits:
+        row = row_of(hit["_source"])
+        found[hit["_id"]] = LedgerRow(row.key, row.total, tuple(sorted(row.samples, key=attrgetter("time"))))
     return sorted(found.values(), key=lambda row: row.key)
 
 
@@ -111,11 +121,11 @@ def _conditions(keys: Sequence[str], under: bool) -> Iterator[dict[str, Any]]:
             yield {"range": {"key": {"gte": low, "lt": high}}}
 
 
-def _all(cluster: Cluster, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _all(cluster: Cluster, index: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield all rows that a query finds: they are never removed, so their order is a place to go on from."""
     body: dict[str, Any] = {"query": query, "size": PAGE // 4, "sort": _IN_ORDER}
     while True:
-        hits = cluster.search("ledger", body)["hits"]["hits"]
+        hits = cluster.search(index, body)["hits"]["hits"]
         yield from hits
         if len(hits) < body["size"]:
             return

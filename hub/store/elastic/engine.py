@@ -10,6 +10,8 @@ from hub.errors import Conflict, HubError, StoreCorrupt, TooLarge
 from hub.store.elastic import controls, counts, indices, invariants, pages
 from hub.store.elastic.cluster import Address, Cluster
 from hub.store.elastic.frozen import frozen
+from hub.store.elastic.generations import Generations
+from hub.store.elastic.indices import ALONE, Layout
 from hub.store.elastic.journal import Journal
 from hub.store.elastic.moving import ElasticSnapshot
 from hub.store.elastic.objects import Objects
@@ -41,24 +43,26 @@ class ElasticStore:
     Args:
         address: where it is.
         patience: seconds to go on against a cluster that does not answer well, before `StoreUnavailable`.
-        replicas: further copies of each index, when they are made. create: make them if they are not there.
+        layout: of the indices, when they are made. create: make them if they are not there.
 
     Raises:
         NoSuchFile: it is not there, and ``create`` is off.
         StoreUnavailable, StoreFull, StoreCorrupt, StoreVersion: it cannot be opened.
     """
 
-    def __init__(self, address: Address, *, patience: float = 30.0, replicas: int = 1, create: bool = True) -> None:
+    def __init__(
+        self, address: Address, *, patience: float = 30.0, layout: Layout = ALONE, create: bool = True
+    ) -> None:
         self._cluster = Cluster(address, patience)
         try:
-            indices.prepare(self._cluster, replicas, create=create)
-            self._journal = Journal(self._cluster, patience)
+            self._generations = Generations(self._cluster, indices.prepare(self._cluster, layout, create=create))
+            self._journal = Journal(self._cluster, self._generations, patience)
             self._journal.open()
         except BaseException:
             self._cluster.close()
             raise
-        self._places = Places(self._cluster)
-        self._snapshots = Snapshots(self._cluster, self._journal, self._places, patience)
+        self._places = Places(self._generations)
+        self._snapshots = Snapshots(self._cluster, self._generations, self._journal, self._places, patience)
         self._objects = Objects(self._snapshots)
         self._planner = Planner(self._journal, self._snapshots, self._places)
         self._commits = GroupCommit(self._write, patience)
@@ -138,15 +142,15 @@ class ElasticStore:
         self, observables: Iterable[str], *, under: bool = False, since: int = 0, until: int | None = None
     ) -> list[LedgerRow]:
         """See `hub.store.ports.Store.ledger`."""
-        return counts.read(self._cluster, observables, under=under, since=since, until=until)
+        return counts.read(self._cluster, self._generations, observables, under=under, since=since, until=until)
 
     def document(self, kind: str, key: str) -> Document | None:
         """See `hub.store.ports.Store.document`."""
-        return controls.read(self._cluster, kind, key)
+        return self.documents_at([(kind, key)])[0]
 
     def documents_at(self, places: Sequence[tuple[str, str]]) -> list[Document | None]:
         """See `hub.store.ports.Store.documents_at`."""
-        return controls.read_at(self._cluster, places)
+        return controls.read_at(self._generations, places)
 
     def documents(self, kind: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> list[Document]:
         """See `hub.store.ports.Store.documents`."""
@@ -155,7 +159,7 @@ class ElasticStore:
     def verify(self) -> list[str]:
         """See `hub.store.ports.Store.verify`."""
         try:
-            with frozen(self._cluster, self._snapshots) as moment:
+            with frozen(self._cluster, self._generations, self._snapshots) as moment:
                 return invariants.faults(moment)
         except StoreCorrupt as error:
             return [error.message]
@@ -174,7 +178,7 @@ class ElasticStore:
     @contextmanager
     def snapshot(self) -> Iterator[ElasticSnapshot]:
         """See `hub.store.moving.Movable.snapshot`."""
-        with frozen(self._cluster, self._snapshots) as moment:
+        with frozen(self._cluster, self._generations, self._snapshots) as moment:
             yield ElasticSnapshot(moment)
 
     def receive(self, portion: Portion) -> None:

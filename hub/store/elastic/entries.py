@@ -8,11 +8,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from hub.store.elastic.cluster import Source
-from hub.store.elastic.names import BARRIER
 
 _FARTHEST = 2**62
-LEDGER_BARRIER = BARRIER
-"""Id of the ledger's own barrier, in the ledger's index."""
 
 
 class Barrier(NamedTuple):
@@ -24,6 +21,7 @@ class Barrier(NamedTuple):
         places: how many places are interned. writes: how many control documents were written.
         ledger: the last entry with something for the ledger.
         largest: bytes of the largest object there ever was.
+        generation: the indices that are read. upcoming: those that are being filled to follow them, 0 is none.
     """
 
     number: int = 0
@@ -33,6 +31,8 @@ class Barrier(NamedTuple):
     writes: int = 0
     ledger: int = 0
     largest: int = 0
+    generation: int = 1
+    upcoming: int = 0
 
     @classmethod
     def of(cls, source: Source) -> Barrier:
@@ -42,6 +42,11 @@ class Barrier(NamedTuple):
     def source(self) -> Source:
         """Return the document."""
         return {"what": "barrier", "pos": -1, "back": 1 - _FARTHEST, "doc": {"barrier": list(self)}}
+
+    @property
+    def written(self) -> tuple[int, ...]:
+        """The generations of indices that the next entry is written to; the one that is read comes last."""
+        return (self.upcoming, self.generation) if self.upcoming else (self.generation,)
 
 
 def intent(number: int) -> bytes:
@@ -55,11 +60,14 @@ class Entry(NamedTuple):
     Attributes:
         barrier: where the store stands afterwards; its number is the entry's own.
         objects, rows: documents of the two indices as JSON, by id.
+        written: the generations of indices that it is written to, in this order (`Barrier.written` of the state
+            before it).
     """
 
     barrier: Barrier
     objects: Mapping[str, bytes]
     rows: Mapping[str, bytes]
+    written: tuple[int, ...] = (1,)
 
     def source(self, uid: str) -> bytes:
         """Return the document of the log; ``uid`` tells this attempt from all others."""
@@ -70,6 +78,7 @@ class Entry(NamedTuple):
                     "barrier": list(self.barrier),
                     "objects": _fragments(self.objects),
                     "rows": _fragments(self.rows),
+                    "written": self.written,
                 },
             }
         )
@@ -78,10 +87,8 @@ class Entry(NamedTuple):
     def of(cls, source: Source) -> Entry:
         """Read what `source` wrote."""
         entry: dict[str, Any] = source["entry"]
-        return cls(
-            Barrier(*entry["barrier"]),
-            *({id: orjson.dumps(one) for id, one in entry[part].items()} for part in ("objects", "rows")),
-        )
+        objects, rows = ({id: orjson.dumps(one) for id, one in entry[part].items()} for part in ("objects", "rows"))
+        return cls(Barrier(*entry["barrier"]), objects, rows, tuple(entry["written"]))
 
 
 def _fragments(documents: Mapping[str, bytes]) -> dict[str, orjson.Fragment]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, Literal
 
-from hub.store.elastic.cluster import Cluster, Index, Source
+from hub.store.elastic.cluster import Cluster, Source
 from hub.store.elastic.entries import Barrier
+from hub.store.elastic.generations import Generations
 from hub.store.elastic.places import Places, Query
 from hub.store.elastic.snapshots import MARKS, Snapshots, whole_state
 
+Index = Literal["objects", "ledger"]
 _AT_ONCE = 1000
 ALL: Query = {"match_all": {}}
 
@@ -50,18 +52,20 @@ class Frozen:
 
 
 @contextmanager
-def frozen(cluster: Cluster, snapshots: Snapshots) -> Iterator[Frozen]:
+def frozen(cluster: Cluster, generations: Generations, snapshots: Snapshots) -> Iterator[Frozen]:
     """Hold the present moment."""
     while True:
+        # Asking for nothing waits for a whole snapshot, helps to make one, and finds the generation that is read.
+        snapshots.search({"must_not": [ALL]}, size=0)
+        now = generations.current
         with ExitStack() as stack:
             pins: dict[Index, str] = {
-                index: stack.enter_context(cluster.pinned(index)) for index in ("ledger", "objects")
+                "ledger": stack.enter_context(cluster.pinned(now.ledger)),
+                "objects": stack.enter_context(cluster.pinned(now.objects)),
             }
-            body = {"query": MARKS, "size": 2, "sort": [{"pos": "asc"}]}
-            state = whole_state(cluster.search_pinned(pins["objects"], body)["hits"]["hits"])
-            if state is not None:
+            body = {"query": MARKS, "size": 2 * now.shards, "sort": [{"pos": "asc"}]}
+            state = whole_state(cluster.search_pinned(pins["objects"], body)["hits"]["hits"], now.shards)
+            if state is not None and state.generation == now.number:
                 snapshots.places.learn(state.places)
                 yield Frozen(cluster, pins, state, snapshots.places)
                 return
-        # Asking for nothing waits for a whole snapshot and helps to make one.
-        snapshots.search({"must_not": [ALL]}, size=0)

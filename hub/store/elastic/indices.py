@@ -1,19 +1,22 @@
-"""The indices: explicit, strict mappings of core field types, numbered, behind aliases; made at the first start.
+"""The indices: explicit, strict mappings of core field types, versioned, behind aliases.
 
-``<prefix>-log`` is the write-ahead log of numbered entries, ``<prefix>-objects`` holds the changes, the control
-documents and the barrier, ``<prefix>-ledger`` the ledger. The names are aliases of ``<prefix>-log-1`` and so on, so
-that a later mapping version can be filled beside the one in use.
+``<prefix>-log`` is the write-ahead log of numbered entries. ``<prefix>-objects-G`` holds the changes, the control
+documents and the barrier, ``<prefix>-ledger-G`` the ledger. These are aliases; the index behind one also says the
+version of its mapping in its name (``<prefix>-objects-1-v1``). G numbers the generations of indices: another mapping or
+another number of shards needs new ones, that are filled beside those in use (`hub.store.elastic.upgrade`).
 """
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Literal, NamedTuple
 
 import elasticsearch
 
 from hub.errors import NoSuchFile, StoreVersion
-from hub.store.elastic.cluster import Cluster, Index
+from hub.store.elastic.cluster import Cluster
 from hub.store.elastic.faults import mapped
+from hub.store.elastic.names import Marks, marks
 
 MAPPING = 1
 """Version of the mappings below: a number higher for every change that existing indices do not take."""
@@ -22,13 +25,16 @@ PAGE = 20_000
 LONGEST_TERM = 8000
 """Characters of a term that is indexed: four bytes each stay below Lucene's limit of 32,766 bytes."""
 
+_FOREIGN = "An index of that name is there but not one of City Threat Hub; choose another prefix."
+Part = Literal["log", "objects", "ledger"]
+
 _UNINDEXED = {"type": "object", "enabled": False}
 _TERM = {"type": "keyword", "doc_values": False, "ignore_above": LONGEST_TERM}
 _SORTED = {"type": "keyword", "ignore_above": LONGEST_TERM}
 _NUMBER = {"type": "long", "doc_values": False}
 _ORDER = {"type": "long"}
 
-MAPPINGS: dict[Index, dict[str, Any]] = {
+MAPPINGS: dict[Part, dict[str, Any]] = {
     "log": {"uid": _UNINDEXED, "confirmed": _UNINDEXED, "entry": _UNINDEXED},
     "objects": {
         # What a document is: put, removed, withdraw, head, document, places, barrier, intent, gone.
@@ -64,69 +70,165 @@ MAPPINGS: dict[Index, dict[str, Any]] = {
     "ledger": {"key": _SORTED, "sensor": _SORTED, "day": _ORDER, "doc": _UNINDEXED},
 }
 # Searches see what the barrier's own refresh showed them and nothing in between.
-_SETTINGS: dict[Index, dict[str, Any]] = {
+_SETTINGS: dict[Part, dict[str, Any]] = {
     "log": {"refresh_interval": "-1"},
     "objects": {"refresh_interval": "-1", "max_result_window": PAGE},
     "ledger": {"refresh_interval": "-1", "max_result_window": PAGE},
 }
 
 
-def prepare(cluster: Cluster, replicas: int, *, create: bool) -> None:
-    """Make the indices that are not there, also when several processes do so at once.
+class Layout(NamedTuple):
+    """How indices are made.
+
+    Attributes:
+        shards: parts that each index is divided into. replicas: further copies of each.
+        mapping: the version of the mappings.
+    """
+
+    shards: int = 1
+    replicas: int = 1
+    mapping: int = MAPPING
+
+
+ALONE = Layout()
+"""One shard with a copy."""
+
+
+class Generation(NamedTuple):
+    """Indices with the data of a store.
+
+    Attributes:
+        number: which generation. objects, ledger: names of the indices.
+        mapping: the version of their mappings. shards: how many parts each has.
+        marks: ids of the documents that say how far things are, in every index.
+        fields: what a document of the objects' index may have.
+    """
+
+    number: int
+    objects: str
+    ledger: str
+    mapping: int
+    shards: int
+    marks: Marks
+    fields: frozenset[str]
+
+
+def log_of(cluster: Cluster) -> str:
+    """Return the name of the index with the log."""
+    return f"{cluster.prefix}-log"
+
+
+def prepare(cluster: Cluster, layout: Layout, *, create: bool) -> dict[int, Generation]:
+    """Make the indices that are not there, also when several processes do so at once; return the generations.
 
     Args:
-        cluster: where. replicas: further copies of each index that is made. create: whether they are made at all.
+        cluster: where. layout: of what is made. create: whether anything is made at all.
 
     Raises:
         NoSuchFile: they are not there, and ``create`` is off.
         StoreVersion: the indices are somebody else's, or of a newer version of the hub.
     """
+    found = generations(cluster)
+    if found and _exists(cluster, log_of(cluster)):
+        return found
+    if not create:
+        raise NoSuchFile("there is no store of that name in Elasticsearch")
+    make(cluster, "log", log_of(cluster), layout._replace(shards=1))
+    if not found:
+        make_generation(cluster, 1, layout)
+    return generations(cluster)
+
+
+def make_generation(cluster: Cluster, number: int, layout: Layout) -> None:
+    """Make the empty indices of a generation."""
+    make(cluster, "ledger", _name(cluster, "ledger", number), layout)
+    make(cluster, "objects", _name(cluster, "objects", number), layout)
+
+
+def drop_generation(cluster: Cluster, generation: Generation) -> None:
+    """Delete the indices of a generation; that of the objects last, because it says which generation is read."""
     with mapped():
-        found = _mappings(cluster)
-        missing = [index for index in MAPPINGS if index not in found]
-        if missing and not create:
-            raise NoSuchFile("there is no store of that name in Elasticsearch")
-        for index in missing:
-            _make(cluster, index, replicas)
-        if missing:
-            found = _mappings(cluster)
-    for mapping in found.values():
-        version = mapping.get("_meta", {}).get("threathub")
-        if not isinstance(version, int):
-            raise StoreVersion("An index of that name is there but not one of City Threat Hub; choose another prefix.")
-        if version > MAPPING:
-            raise StoreVersion("The indices are of a newer version of City Threat Hub; install that version or newer.")
+        for name in (generation.ledger, generation.objects):
+            for index in cluster.again(lambda: cluster.client.indices.get_alias(name=name)):  # noqa: B023
+                cluster.client.indices.delete(index=index, ignore_unavailable=True)
 
 
-def _mappings(cluster: Cluster) -> dict[Index, dict[str, Any]]:
-    """Return the mappings of the indices that are there."""
-    names = [cluster.name(index) for index in MAPPINGS]
-    answer = cluster.again(lambda: cluster.client.indices.get_mapping(index=names, ignore_unavailable=True))
-    return {
-        index: one["mappings"]
-        for index in MAPPINGS
-        for name, one in answer.items()
-        if name.rpartition("-")[0] == cluster.name(index)
-    }
+def generations(cluster: Cluster) -> dict[int, Generation]:
+    """Return the generations that are there, by their numbers.
+
+    Raises:
+        StoreVersion: an index is somebody else's, or of a newer version of the hub.
+    """
+    pattern = re.compile(rf"{re.escape(cluster.prefix)}-objects-(\d+)-v\d+")
+    found = {}
+    with mapped():
+        answer = cluster.again(lambda: cluster.client.indices.get(index=f"{cluster.prefix}-objects-*"))
+    for name, index in answer.items():
+        if match := pattern.fullmatch(name):
+            number = int(match[1])
+            found[number] = _generation(cluster, number, index["mappings"], index["settings"]["index"])
+    return found
 
 
-def _make(cluster: Cluster, index: Index, replicas: int) -> None:
-    name = cluster.name(index)
-    try:
-        cluster.again(
-            lambda: cluster.client.indices.create(
-                index=f"{name}-{MAPPING}",
-                aliases={name: {"is_write_index": True}},
-                mappings={"dynamic": "strict", "_meta": {"threathub": MAPPING}, "properties": MAPPINGS[index]},
-                settings={
-                    "number_of_shards": 1,
-                    "number_of_replicas": replicas,
-                    "translog.durability": "request",
-                    **_SETTINGS[index],
-                },
+def _generation(cluster: Cluster, number: int, mappings: dict[str, Any], settings: dict[str, Any]) -> Generation:
+    version = mappings.get("_meta", {}).get("threathub")
+    if not isinstance(version, int):
+        raise StoreVersion(_FOREIGN)
+    if version > MAPPING:
+        raise StoreVersion("The indices are of a newer version of City Threat Hub; install that version or newer.")
+    name, shards = _name(cluster, "objects", number), int(settings["number_of_shards"])
+    return Generation(
+        number,
+        name,
+        _name(cluster, "ledger", number),
+        version,
+        shards,
+        marks(shards, lambda id: _shard_of(cluster, name, id)),
+        frozenset(mappings["properties"]),
+    )
+
+
+def _name(cluster: Cluster, part: Part, generation: int) -> str:
+    return f"{cluster.prefix}-{part}-{generation}"
+
+
+def _shard_of(cluster: Cluster, name: str, id: str) -> int:
+    with mapped():
+        answer = cluster.again(lambda: cluster.client.search_shards(index=name, routing=id))
+    ((first, *_),) = answer["shards"]
+    return int(first["shard"])
+
+
+def _exists(cluster: Cluster, name: str) -> bool:
+    with mapped():
+        return bool(cluster.client.indices.exists_alias(name=name))
+
+
+def make(cluster: Cluster, part: Part, name: str, layout: Layout) -> None:
+    """Make an index and the alias that it is read and written by, unless another process was quicker."""
+    with mapped():
+        try:
+            cluster.again(
+                lambda: cluster.client.indices.create(
+                    index=f"{name}-v{layout.mapping}",
+                    aliases={name: {"is_write_index": True}},
+                    mappings={
+                        "dynamic": "strict",
+                        "_meta": {"threathub": layout.mapping},
+                        "properties": MAPPINGS[part],
+                    },
+                    settings={
+                        "number_of_shards": layout.shards,
+                        # A document's shard then depends on nothing else.
+                        "number_of_routing_shards": layout.shards,
+                        "number_of_replicas": layout.replicas,
+                        "translog.durability": "request",
+                        **_SETTINGS[part],
+                    },
+                )
             )
-        )
-    except elasticsearch.BadRequestError as error:
-        # Another process was quicker.
-        if error.error != "resource_already_exists_exception":
-            raise
+        except elasticsearch.BadRequestError as error:
+            if error.error == "invalid_alias_name_exception":
+                raise StoreVersion(_FOREIGN) from error
+            if error.error != "resource_already_exists_exception":
+                raise

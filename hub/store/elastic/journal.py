@@ -2,7 +2,8 @@
 
 Creating entry n is the commit and the only mutual exclusion. Everything an entry writes is then put into the indices,
 and at last the barrier says that entry n is there. Nobody creates n + 1 before; so what is read while the barrier
-says n is exactly what the entries up to n made, or else creating n + 1 fails because somebody did it.
+says n is exactly what the entries up to n made, or else creating n + 1 fails because somebody did it. Each shard has a
+barrier of its own, and they are written together, when all shards have the entry: what counts is the lowest.
 
 All documents are written with the entry's number as their external version: writing them again, early or very late,
 by several processes at once, changes nothing. Only acknowledged writes prove anything: a document that was merely
@@ -14,18 +15,20 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 import orjson
 
 from hub.errors import HubError, StoreCorrupt, StoreUnavailable
 from hub.store.elastic.cluster import Cluster, Got, Source
-from hub.store.elastic.entries import LEDGER_BARRIER, Barrier, Entry, intent
-from hub.store.elastic.faults import RETRY_AFTER, Passing
-from hub.store.elastic.names import BARRIER, BLANKED, INTENT, entry_id
+from hub.store.elastic.entries import Barrier, Entry, intent
+from hub.store.elastic.faults import RETRY_AFTER, Missing, Passing
+from hub.store.elastic.generations import Generations
+from hub.store.elastic.indices import Generation, log_of
+from hub.store.elastic.names import BLANKED, entry_id
 
 BULK_BYTES = 8_000_000
 """Bytes of documents in one request, about."""
@@ -35,7 +38,9 @@ BLANKED_TOGETHER = 50
 """Entries after which blanking goes on."""
 HELP_AFTER = 1.0
 """Seconds after which others apply an entry that its writer left lying."""
-_BAREST = ("what", "pos", "back", "date", "id", "type", "place", "newer", "older", "newer_spec", "later", "doc")
+_BAREST = frozenset(
+    ("what", "pos", "back", "date", "id", "type", "place", "newer", "older", "newer_spec", "later", "doc")
+)
 
 
 class Moved(Exception):
@@ -58,38 +63,38 @@ class Journal:
     """Appends to the log and applies it.
 
     Args:
-        cluster: where it is.
+        cluster: where it is. generations: the indices that entries are written to.
         patience: seconds to go on against a cluster that does not answer well.
     """
 
-    def __init__(self, cluster: Cluster, patience: float) -> None:
+    def __init__(self, cluster: Cluster, generations: Generations, patience: float) -> None:
         self._cluster = cluster
+        self._log = log_of(cluster)
+        self._generations = generations
         self._patience = patience
 
     def open(self) -> None:
-        """Make the first barrier if there is none; apply what a killed process left."""
-        first = Barrier()
-        (barrier,) = self._cluster.read_many("objects", [BARRIER])
-        if barrier is None:
+        """Make the first barriers if there are none; apply what a killed process left."""
+        first = self._generations.current
+        if None in self._cluster.read_many(first.objects, first.marks.barriers):
             self._patiently(lambda: self._begin(first))
-        left = 1 + (Barrier.of(barrier) if barrier else first).number
-        if self._cluster.get("log", entry_id(left)) is not None:
+        left = 1 + self.state().number
+        if self._cluster.get(self._log, entry_id(left)) is not None:
             self.help(left)
 
     def state(self) -> Barrier:
         """Return where the store stands."""
-        (barrier,) = self._cluster.read_many("objects", [BARRIER])
-        return _barrier(barrier)
+        return self._generations.reading(lambda _: self._generations.barrier())
 
     def read(self, at: Barrier, ids: Sequence[str], fields: Sequence[str] | None = None) -> list[Source | None]:
         """Read documents of the objects' index at a barrier.
 
         Raises:
-            Moved: the copy that was read is not there.
+            Moved: the copy of a shard that was read is not there.
         """
         wanted = None if fields is None else ("doc.barrier", *fields)
-        barrier, *found = self._cluster.read_many("objects", [BARRIER, *ids], wanted)
-        if _barrier(barrier).number != at.number:
+        barriers, found = self._read(at, "objects", ids, wanted)
+        if any(one is None or Barrier.of(one).number != at.number for one in barriers):
             raise Moved
         return found
 
@@ -97,12 +102,27 @@ class Journal:
         """Read documents of the ledger's index at a barrier.
 
         Raises:
-            Moved: the copy that was read lags behind.
+            Moved: the copy of a shard that was read lags behind.
         """
-        barrier, *found = self._cluster.read_many("ledger", [LEDGER_BARRIER, *ids])
-        if barrier is None or barrier["doc"]["number"] < at.ledger:
+        barriers, found = self._read(at, "ledger", ids)
+        if any(one is None or one["doc"]["number"] < at.ledger for one in barriers):
             raise Moved
         return found
+
+    def _read(
+        self, at: Barrier, part: Literal["objects", "ledger"], ids: Sequence[str], fields: Sequence[str] | None = None
+    ) -> tuple[list[Source | None], list[Source | None]]:
+        """Return the barriers of an index, each read before what lies in its shard, and documents."""
+        try:
+            target = self._generations.get(at.generation)
+            barriers = target.marks.barriers
+            index = target.objects if part == "objects" else target.ledger
+            found = self._cluster.read_many(index, [*barriers, *ids], fields)
+        except Missing as error:
+            # Either others took its place, and the state says so, or it is lost, and reading the state says that.
+            self.state()
+            raise Moved from error
+        return found[: len(barriers)], found[len(barriers) :]
 
     def append(self, plan: Callable[[Barrier], P]) -> P:
         """Commit what ``plan`` makes of the state that it is given; it may be asked again and again.
@@ -127,7 +147,7 @@ class Journal:
                     return planned
                 uid = uuid.uuid4().hex
                 doubtful[uid] = planned
-                if self._cluster.create("log", entry_id(entry.barrier.number), entry.source(uid)):
+                if self._cluster.create(self._log, entry_id(entry.barrier.number), entry.source(uid)):
                     self._patiently(partial(self._apply, entry))
                     if entry.barrier.number % BLANKED_TOGETHER == 0:
                         self._blank(entry.barrier.number - KEPT)
@@ -145,7 +165,7 @@ class Journal:
         One that is not there may arrive yet: then the next attempt, which is for the same number, fails.
         """
         for number in {planned.entry.barrier.number for planned in doubtful.values() if planned.entry}:
-            got = self._cluster.get("log", entry_id(number))
+            got = self._cluster.get(self._log, entry_id(number))
             if got is None:
                 continue
             won = doubtful.get(got.source["uid"])
@@ -164,16 +184,15 @@ class Journal:
                 return
             _wait(0.004)
         while self.state().number < number:
-            got = self._cluster.get("log", entry_id(number))
+            got = self._cluster.get(self._log, entry_id(number))
             if got is None:
                 raise Moved
-            if self._cluster.touch("log", entry_id(number), uuid.uuid4().hex, got):
+            if self._cluster.touch(self._log, entry_id(number), uuid.uuid4().hex, got):
                 self._patiently(partial(self._apply, _entry(got)))
 
-    def _begin(self, first: Barrier) -> None:
-        self._cluster.write("ledger", 0, [(LEDGER_BARRIER, _ledger_barrier(0))], refresh=True)
-        marks = [(INTENT, intent(0)), (BARRIER, orjson.dumps(first.source()))]
-        self._cluster.write("objects", 0, marks, refresh=True)
+    def _begin(self, first: Generation) -> None:
+        self._mark_rows(first, 0)
+        self._cluster.write(first.objects, 0, [*_intents(first, 0), *_barriers(first, Barrier())], refresh=True)
 
     def _patiently(self, work: Callable[[], None]) -> None:
         """Do what may be done twice, until it is done or patience ends."""
@@ -188,53 +207,72 @@ class Journal:
                 return
 
     def _apply(self, entry: Entry) -> None:
+        for number in entry.written:
+            try:
+                self._apply_to(self._generations.get(number), entry)
+            except Missing:
+                # Indices that are not read (no longer, or never will be) stop nobody; those that are read may have
+                # been replaced since, and then the entry was applied long ago.
+                if number == entry.barrier.generation and self.state().number < entry.barrier.number:
+                    raise
+
+    def _apply_to(self, target: Generation, entry: Entry) -> None:
         number = entry.barrier.number
         if entry.rows:
             for part in _parts(entry.rows.items()):
-                self._cluster.write("ledger", number, part)
-            mark = (LEDGER_BARRIER, _ledger_barrier(number))
-            self._cluster.write("ledger", number, [mark], refresh=True)
+                self._cluster.write(target.ledger, number, part)
+            self._mark_rows(target, number)
+        intents = _intents(target, number)
         for part in _parts(entry.objects.items()):
-            # The first in the request: a snapshot with anything of the entry has the intent too.
-            refused = self._cluster.write("objects", number, [(INTENT, intent(number)), *part])
+            # The first in the request: a snapshot of a shard with anything of the entry has the intent too.
+            refused = self._cluster.write(target.objects, number, [*intents, *part])
             if refused:
-                self._write_barest(number, [(id, entry.objects[id]) for id in refused])
-        marks = [(INTENT, intent(number)), (BARRIER, orjson.dumps(entry.barrier.source()))]
-        self._cluster.write("objects", number, marks, refresh=True)
+                self._write_less(target, number, {id: orjson.loads(entry.objects[id]) for id in refused})
+        self._cluster.write(target.objects, number, [*intents, *_barriers(target, entry.barrier)], refresh=True)
+
+    def _mark_rows(self, target: Generation, number: int) -> None:
+        mark = orjson.dumps({"doc": {"number": number}})
+        self._cluster.write(target.ledger, number, [(id, mark) for id in target.marks.barriers], refresh=True)
 
     def _blank(self, until: int) -> None:
         """Take the content out of old entries; their numbers stay taken. What fails now is done the next time."""
         with suppress(HubError):
-            got = self._cluster.get("log", BLANKED)
+            got = self._cluster.get(self._log, BLANKED)
             done = got.source["entry"]["until"] if got else 0
             ids = [entry_id(number) for number in range(done + 1, min(until, done + 20 * BLANKED_TOGETHER) + 1)]
             if not ids:
                 return
-            found = self._cluster.read_many("log", ids, ("uid",))
+            found = self._cluster.read_many(self._log, ids, ("uid",))
             blank = [(id, orjson.dumps({"uid": one["uid"]})) for id, one in zip(ids, found, strict=True) if one]
             # Their own versions are those of their few confirmations.
-            self._cluster.write("log", done + len(ids) + KEPT, blank)
+            self._cluster.write(self._log, done + len(ids) + KEPT, blank)
             mark = orjson.dumps({"entry": {"until": done + len(ids)}})
-            self._cluster.write("log", done + len(ids), [(BLANKED, mark)])
+            self._cluster.write(self._log, done + len(ids), [(BLANKED, mark)])
 
-    def _write_barest(self, number: int, documents: Iterable[tuple[str, bytes]]) -> None:
-        """Write documents that the mapping refuses without what they are found by: one object must not stop the log."""
-        barest = []
-        for id, source in documents:
-            whole = orjson.loads(source)
-            barest.append((id, orjson.dumps({name: whole[name] for name in _BAREST if name in whole})))
-        if self._cluster.write("objects", number, [(INTENT, intent(number)), *barest]):
-            raise StoreCorrupt("The mapping of an index of the hub was changed; it takes nothing any more.")
+    def _write_less(self, target: Generation, number: int, documents: Mapping[str, Source]) -> None:
+        """Write documents that the mapping refuses with less to find them by: one object must not stop the log.
+
+        First without what an older mapping does not know, then without all that may be left out.
+        """
+        refused: Iterable[str] = documents
+        for kept in (target.fields, _BAREST):
+            less = [
+                (id, orjson.dumps({name: value for name, value in documents[id].items() if name in kept}))
+                for id in refused
+            ]
+            refused = self._cluster.write(target.objects, number, [*_intents(target, number), *less])
+            if not refused:
+                return
+        raise StoreCorrupt("The mapping of an index of the hub was changed; it takes nothing any more.")
 
 
-def _barrier(source: Source | None) -> Barrier:
-    if source is None:
-        raise StoreCorrupt("The hub's index in Elasticsearch has lost its barrier; restore it from a snapshot.")
-    return Barrier.of(source)
+def _intents(target: Generation, number: int) -> list[tuple[str, bytes]]:
+    return [(id, intent(number)) for id in target.marks.intents]
 
 
-def _ledger_barrier(number: int) -> bytes:
-    return orjson.dumps({"doc": {"number": number}})
+def _barriers(target: Generation, barrier: Barrier) -> list[tuple[str, bytes]]:
+    source = orjson.dumps(barrier.source())
+    return [(id, source) for id in target.marks.barriers]
 
 
 def _entry(got: Got) -> Entry:

@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import blake2b
+from itertools import count
+from typing import NamedTuple
 
 BARRIER = "~barrier"
-"""Up to which entry of the log everything is in the index (`hub.store.elastic.journal`)."""
+"""Up to which entry of the log everything is in a shard (`hub.store.elastic.journal`); see `marks`."""
 INTENT = "~intent"
-"""Which entry somebody began to write into the index."""
+"""Which entry somebody began to write into a shard; see `marks`."""
 BLANKED = "~blanked"
 """Up to which entry the log's old entries have lost their content."""
 PLACES = "~places"
 """The interned places (`hub.store.elastic.places`)."""
+
+
+class Marks(NamedTuple):
+    """Ids of the documents that say how far things are, in the order of the shards that they lie in."""
+
+    intents: tuple[str, ...]
+    barriers: tuple[str, ...]
+
+
+def marks(shards: int, shard_of: Callable[[str], int]) -> Marks:
+    """Return ids for an intent and a barrier in each shard.
+
+    Args:
+        shards: how many there are. shard_of: says in which of them a document of an id lies.
+    """
+    return Marks(*(_one_in_each(stem, shards, shard_of) for stem in (INTENT, BARRIER)))
+
+
+def _one_in_each(stem: str, shards: int, shard_of: Callable[[str], int]) -> tuple[str, ...]:
+    if shards == 1:
+        return (stem,)
+    found: dict[int, str] = {}
+    for number in count():
+        id = f"{stem}-{number}"
+        found.setdefault(shard_of(id), id)
+        if len(found) == shards:
+            break
+    return tuple(found[shard] for shard in range(shards))
 
 
 def _digest(*parts: str) -> str:

@@ -15,7 +15,7 @@ import orjson
 
 from hub.errors import StoreCorrupt
 from hub.model.audience import Audience, Purpose, Reader, may
-from hub.store.elastic.cluster import Cluster
+from hub.store.elastic.generations import Generations
 from hub.store.elastic.names import PLACES
 from hub.store.ports import Scope
 
@@ -62,8 +62,8 @@ class Sight:
 class Places:
     """The places as far as this process knows them; they are only ever added to."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+    def __init__(self, generations: Generations) -> None:
+        self._generations = generations
         self._places: list[Place] = []
         self._audiences: list[Audience] = []
         self._allowed: dict[tuple[Reader, Purpose], list[bool]] = {}
@@ -88,7 +88,7 @@ class Places:
         """
         if count <= len(self._places):
             return
-        (source,) = self._cluster.read_many("objects", [PLACES])
+        (source,) = self._generations.documents([PLACES])
         found = [Place(*one) for one in source["doc"]["places"]] if source else []
         if len(found) < count:
             raise StoreCorrupt("The hub's index in Elasticsearch has lost its places; restore it from a snapshot.")

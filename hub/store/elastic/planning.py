@@ -219,16 +219,16 @@ class Making:
         if len(self._places) > self._state.places:
             written[PLACES] = places_source(self._places)
         number = self._state.number + 1
-        barrier = Barrier(
-            number,
-            self._position,
-            self._date,
-            len(self._places),
-            self._controls.writes,
-            number if rows else self._state.ledger,
-            self._largest,
+        barrier = self._state._replace(
+            number=number,
+            position=self._position,
+            date=self._date,
+            places=len(self._places),
+            writes=self._controls.writes,
+            ledger=number if rows else self._state.ledger,
+            largest=self._largest,
         )
-        return Entry(barrier, written, _written(rows))
+        return Entry(barrier, written, _written(rows), self._state.written)
 
 
 def _written(documents: Mapping[str, Source]) -> dict[str, bytes]:

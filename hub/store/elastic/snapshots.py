@@ -1,8 +1,9 @@
 """Searches that see the store exactly as it was after one entry of the log.
 
-One search sees one snapshot of one copy of the index. Barrier and intent lie in the same shard as the data: a snapshot
-that holds the barrier of entry n holds all of n, and one whose intent says n too holds nothing of a later entry. Any
-other is not looked at. There is hardly ever another, because only writing the barrier makes anything visible.
+One search sees one snapshot of one copy of each shard. Barrier and intent lie in the same shard as the data: a snapshot
+that holds the barrier of entry n holds all of n, and one whose intent says n too holds nothing of a later entry. If the
+snapshots of all shards say n, they are one state. Any other is not looked at. There is hardly ever another, because
+only writing the barriers makes anything visible.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from hub.errors import StoreUnavailable
 from hub.store.elastic.cluster import Cluster
 from hub.store.elastic.entries import Barrier
 from hub.store.elastic.faults import RETRY_AFTER, Passing
+from hub.store.elastic.generations import Generations
+from hub.store.elastic.indices import Generation
 from hub.store.elastic.journal import Journal, Moved
 from hub.store.elastic.places import Places, Query, Sight
 from hub.store.ports import Scope
@@ -27,12 +30,14 @@ _STATE = ("doc.barrier", "doc.number")
 MARKS: Query = {"terms": {"what": ["barrier", "intent"]}}
 
 
-def whole_state(hits: Sequence[Mapping[str, Any]]) -> Barrier | None:
-    """Return the state of a snapshot from its intent and barrier, or None if part of an entry may be missing."""
-    if len(hits) < 2:
+def whole_state(hits: Sequence[Mapping[str, Any]], shards: int) -> Barrier | None:
+    """Return the state of snapshots from their intents and barriers, or None if part of an entry may be missing."""
+    if len(hits) < 2 * shards:
         return None
-    intent, barrier = hits[0]["_source"], Barrier.of(hits[1]["_source"])
-    return barrier if barrier.number == intent["doc"]["number"] else None
+    intents = {hit["_source"]["doc"]["number"] for hit in hits[:shards]}
+    barriers = {Barrier.of(hit["_source"]) for hit in hits[shards:]}
+    state = barriers.pop()
+    return state if not barriers and intents == {state.number} else None
 
 
 class Answer(NamedTuple):
@@ -47,15 +52,18 @@ class Snapshots:
     """Makes searches in the objects' index.
 
     Args:
-        cluster: where it is. journal: for what a killed writer left half done. places: the interned places.
-        patience: seconds to wait for a whole snapshot.
+        cluster: where it is. generations: its indices. journal: for what a killed writer left half done.
+        places: the interned places. patience: seconds to wait for a whole snapshot.
 
     Attributes:
         places: the interned places. latest: the latest barrier that was seen.
     """
 
-    def __init__(self, cluster: Cluster, journal: Journal, places: Places, patience: float) -> None:
+    def __init__(
+        self, cluster: Cluster, generations: Generations, journal: Journal, places: Places, patience: float
+    ) -> None:
         self._cluster = cluster
+        self._generations = generations
         self._journal = journal
         self.places = places
         self.latest = journal.state()
@@ -97,7 +105,6 @@ class Snapshots:
         """
         body: dict[str, Any] = {
             "query": {"bool": {"should": [MARKS, {"bool": query}]}},
-            "size": size + 2,
             "sort": list(sort),
             "source": True if fields is None else [*_STATE, *fields],
             "preference": self._preference,
@@ -109,13 +116,12 @@ class Snapshots:
         deadline = time.monotonic() + self._patience
         while True:
             try:
-                found = self._cluster.search("objects", body)
-                hits = found["hits"]["hits"]
-                state = whole_state(hits)
-                if state is not None and state.number >= at_least:
-                    self.latest = max(self.latest, state)
-                    return Answer(state, hits[2:], found.get("aggregations", {}))
-                self._mend(max([at_least, *(hit["_source"]["doc"]["number"] for hit in hits[:1])]))
+                answer = self._generations.reading(lambda asked: self._searched(asked, size, body))
+                if answer is not None and answer.barrier.number >= at_least:
+                    self.latest = max(self.latest, answer.barrier)
+                    return answer
+                if answer is not None:
+                    self._mend(at_least)
             except Passing:
                 if time.monotonic() > deadline:
                     raise
@@ -123,10 +129,24 @@ class Snapshots:
             if time.monotonic() > deadline:
                 raise StoreUnavailable("The store is busy with writes; try again.", retry_after=RETRY_AFTER)
 
+    def _searched(self, asked: Generation, size: int, body: Mapping[str, Any]) -> Answer | None:
+        """Search once; None if that did not show one whole state of the generation that is read."""
+        marks = 2 * asked.shards
+        found = self._cluster.search(asked.objects, {**body, "size": size + marks})
+        hits = found["hits"]["hits"]
+        state = whole_state(hits[:marks], asked.shards)
+        if state is None:
+            self._mend(max((hit["_source"]["doc"]["number"] for hit in hits[: asked.shards]), default=0))
+            return None
+        if state.generation != asked.number:
+            self._generations.follow(state.generation)
+            return None
+        return Answer(state, hits[marks:], found.get("aggregations", {}))
+
     def _mend(self, number: int) -> None:
         """Wait until an entry is applied, apply it if nobody does, and make it visible."""
         try:
             self._journal.help(number)
         except Moved:
             return
-        self._cluster.refresh("objects")
+        self._generations.reading(lambda asked: self._cluster.refresh(asked.objects))

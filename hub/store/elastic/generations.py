@@ -1,0 +1,120 @@
+"""Which generation of indices is read: the barrier says so, in every generation that was read once.
+
+A process keeps to the one that it knows until a barrier names another, or the indices are gone. Whatever was written
+before the barrier named the other one is in both.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from hub.errors import StoreCorrupt
+from hub.store.elastic import indices
+from hub.store.elastic.cluster import Cluster, Source
+from hub.store.elastic.entries import Barrier
+from hub.store.elastic.faults import Missing
+from hub.store.elastic.indices import Generation
+
+T = TypeVar("T")
+
+
+class Generations:
+    """The generations that this process knows.
+
+    Args:
+        cluster: where they are. there: those that were found, at least one.
+
+    Attributes:
+        current: the one that is read.
+    """
+
+    def __init__(self, cluster: Cluster, there: dict[int, Generation]) -> None:
+        self._cluster = cluster
+        self._known = there
+        self._lock = threading.Lock()
+        self.current = there[min(there)]
+
+    def get(self, number: int) -> Generation:
+        """Return a generation by its number.
+
+        Raises:
+            Missing: it is not there. StoreVersion: it is of a newer version of the hub.
+        """
+        with self._lock:
+            if number not in self._known:
+                self._known |= indices.generations(self._cluster)
+            if number not in self._known:
+                raise Missing("An index of the hub is missing in Elasticsearch; restore it from a snapshot.")
+            return self._known[number]
+
+    def follow(self, number: int) -> None:
+        """Read a generation from now on."""
+        self.current = self.get(number)
+
+    def reading(self, ask: Callable[[Generation], T]) -> T:
+        """Ask the indices that are read; once more, if others took their place meanwhile.
+
+        Raises:
+            Missing: they are not there, and no others are.
+        """
+        while True:
+            asked = self.current
+            try:
+                return ask(asked)
+            except Missing:
+                if not self._replaced(asked):
+                    raise
+
+    def _replaced(self, missing: Generation) -> bool:
+        """Look for the generation that is read now; say whether it is another than the one that is missing."""
+        with self._lock:
+            self._known = indices.generations(self._cluster)
+            if not self._known:
+                return False
+            self.current = self._known[min(self._known)]
+        self.barrier()
+        return self.current.number != missing.number
+
+    def barrier(self) -> Barrier:
+        """Return up to where everything is in every shard of the generation that is read, which may be another then.
+
+        Raises:
+            Missing: an index is not there. StoreCorrupt: a barrier is not there.
+        """
+        while True:
+            asked = self.current
+            found = self._cluster.read_many(asked.objects, asked.marks.barriers)
+            state = lowest(found)
+            if state.generation == asked.number:
+                return state
+            self.follow(state.generation)
+
+    def documents(self, ids: Sequence[str]) -> list[Source | None]:
+        """Read documents of the objects as they stand now, in the order of ``ids``."""
+
+        def ask(asked: Generation) -> list[Source | None] | None:
+            first, *found = self._cluster.read_many(asked.objects, [asked.marks.barriers[0], *ids])
+            number = lowest([first]).generation
+            if number != asked.number:
+                self.follow(number)
+                return None
+            return found
+
+        while True:
+            found = self.reading(ask)
+            if found is not None:
+                return found
+
+
+def lowest(barriers: Sequence[Source | None]) -> Barrier:
+    """Return the state that every shard has reached.
+
+    Raises:
+        StoreCorrupt: a shard has lost its barrier.
+    """
+    states = [Barrier.of(one) for one in barriers if one is not None]
+    if len(states) < len(barriers):
+        raise StoreCorrupt("The hub's index in Elasticsearch has lost its barrier; restore it from a snapshot.")
+    return min(states)
