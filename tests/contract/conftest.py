@@ -27,7 +27,7 @@ def _elastic(folder: Path) -> Movable:
     from hub.store.elastic.engine import ElasticStore
     from hub.store.elastic.indices import Layout
 
-    return ElasticStore(Address((address,), _prefix(folder)), layout=Layout(node.shards(), replicas=0))
+    return ElasticStore(Address((address,), _prefix(folder)), layout=Layout(node.shards(3), replicas=0))
 
 
 ENGINES: dict[str, Callable[[Path], Movable]] = {"sqlite": _sqlite, "elastic": _elastic}

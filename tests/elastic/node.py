@@ -36,7 +36,7 @@ DEMAND = "HUB_TESTS_DEMAND_ELASTIC"
 GIVEN = "HUB_TESTS_NODE"
 """Environment variable: the address of a node that runs already, to be used instead."""
 SHARDS = "HUB_TESTS_SHARDS"
-"""Environment variable: into how many shards the stores of tests are divided, 1 by default."""
+"""Environment variable: into how many shards the stores of tests are divided."""
 MISSING = "needs Java 17 or newer and Maven (Debian: openjdk-17-jre-headless, maven) for a real Elasticsearch node"
 
 _NOBODY = 65534
@@ -134,9 +134,9 @@ def forget(prefix: str) -> None:
         urllib.request.urlopen(request).close()
 
 
-def shards() -> int:
+def shards(default: int = 1) -> int:
     """Return how many shards the stores of tests have."""
-    return int(os.environ.get(SHARDS, "1"))
+    return int(os.environ.get(SHARDS, default))
 
 
 def archive() -> Path:

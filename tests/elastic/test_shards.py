@@ -1,0 +1,60 @@
+"""Several shards, each with an intent and a barrier of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from hub.store.elastic.cluster import Address
+from hub.store.elastic.engine import ElasticStore
+from hub.store.elastic.entries import intent
+from hub.store.elastic.indices import Layout
+from hub.store.ports import Batch, PageQuery
+from tests.contract.drafts import STRANGER, draft, objects
+
+FOUR = Layout(4, replicas=0)
+
+
+@pytest.fixture
+def store(address: Address) -> Iterator[ElasticStore]:
+    """An empty store of four shards."""
+    store = ElasticStore(address, layout=FOUR, patience=10)
+    yield store
+    store.close()
+
+
+def test_every_shard_has_its_marks_and_its_share(store: ElasticStore):
+    store.commit(Batch([draft(f"x--{number}") for number in range(200)]))
+    now = store._generations.current
+    shards = store._cluster.client.cat.shards(index=now.objects, format="json", h="shard,docs")
+    counts = {shard["shard"]: int(shard["docs"]) for shard in shards}
+    assert (now.shards, len(set(now.marks.intents + now.marks.barriers))) == (4, 8)
+    assert len(counts) == 4 and min(counts.values()) > 40
+    found = store._cluster.search(now.objects, {"query": {"term": {"what": "barrier"}}, "size": 9})["hits"]["hits"]
+    assert (
+        len(
+            {
+                store._cluster.client.search_shards(index=now.objects, routing=hit["_id"])["shards"][0][0]["shard"]
+                for hit in found
+            }
+        )
+        == 4
+    )
+
+
+def test_a_state_that_only_some_shards_show_is_not_looked_at(store: ElasticStore):
+    store.commit(Batch([draft(f"x--{number}") for number in range(20)]))
+    now = store._generations.current
+    # As if one shard already showed the beginning of the next entry, which was never committed.
+    store._cluster.write(now.objects, 2, [(now.marks.intents[2], intent(2))], refresh=True)
+    done = store.commit(Batch([draft("y--1")]))
+    page = store.read_objects(STRANGER, PageQuery("a", limit=100))
+    assert (done[0].position, page.count, objects(page.joined)[-1]) == (21, 21, ("y--1", 1))
+
+
+def test_the_number_of_shards_is_that_of_the_indices(store: ElasticStore, address: Address):
+    store.commit(Batch([draft("x--1")]))
+    again = ElasticStore(address, layout=Layout(2, replicas=0))
+    assert (again._generations.current.shards, again.head().position) == (4, 1)
+    again.close()
