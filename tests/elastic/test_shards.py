@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
+from hub.store.elastic import indices
 from hub.store.elastic.cluster import Address
 from hub.store.elastic.engine import ElasticStore
 from hub.store.elastic.entries import intent
@@ -27,20 +29,12 @@ def store(address: Address) -> Iterator[ElasticStore]:
 def test_every_shard_has_its_marks_and_its_share(store: ElasticStore):
     store.commit(Batch([draft(f"x--{number}") for number in range(200)]))
     now = store._generations.current
-    shards = store._cluster.client.cat.shards(index=now.objects, format="json", h="shard,docs")
-    counts = {shard["shard"]: int(shard["docs"]) for shard in shards}
+    found = store._cluster.search(now.objects, {"query": {"match_all": {}}, "size": 1000})["hits"]["hits"]
+    counts = Counter(indices._shard_of(store._cluster, now.objects, hit["_id"]) for hit in found)
     assert (now.shards, len(set(now.marks.intents + now.marks.barriers))) == (4, 8)
     assert len(counts) == 4 and min(counts.values()) > 40
-    found = store._cluster.search(now.objects, {"query": {"term": {"what": "barrier"}}, "size": 9})["hits"]["hits"]
-    assert (
-        len(
-            {
-                store._cluster.client.search_shards(index=now.objects, routing=hit["_id"])["shards"][0][0]["shard"]
-                for hit in found
-            }
-        )
-        == 4
-    )
+    for ids in now.marks:
+        assert [indices._shard_of(store._cluster, now.objects, id) for id in ids] == [0, 1, 2, 3]
 
 
 def test_a_state_that_only_some_shards_show_is_not_looked_at(store: ElasticStore):
