@@ -17,6 +17,7 @@ from hub.model.audience import Audience, Purpose, Reader
 from hub.model.events import Event
 
 if TYPE_CHECKING:
+    from hub.store.facets import FacetQuery, Facets
     from hub.store.query import Node
 
 UNVERSIONED = 0
@@ -365,6 +366,14 @@ class Store(Protocol):
 
         Raises:
             BadQuery: the tree costs too much for this engine.
+        """
+        ...
+
+    def facets(self, scope: Scope, query: FacetQuery) -> Facets:
+        """Count what a search would find, whole, by type, source, label and so on, and by time.
+
+        Raises:
+            BadQuery: the tree costs too much for this engine, or there are too many different values.
         """
         ...
 

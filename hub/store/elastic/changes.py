@@ -9,6 +9,7 @@ from typing import Any
 from hub.model.observables import index_key
 from hub.store.elastic.cluster import Source
 from hub.store.elastic.places import Places
+from hub.store.facets import TOKEN_FACETS
 from hub.store.ports import Change, Draft
 
 FIELDS = (
@@ -17,6 +18,7 @@ FIELDS = (
 )
 """What of a document makes a `Change`."""
 
+_MILLISECOND = 1000
 
 _KEPT = (*("pos", "back", "date", "id", "type", "version", "revoked", "created", "valid_until", "confidence"),)
 
@@ -42,10 +44,14 @@ def change_source(draft: Draft, number: int, position: int, date: int) -> Source
         "place": str(number),
         "version": draft.version,
         "revoked": int(draft.revoked),
+        "facets": _facets(draft),
+        "date_ms": date // _MILLISECOND,
     }
     for name in ("created", "valid_until", "confidence"):
         if getattr(draft, name) is not None:
             source[name] = getattr(draft, name)
+    if draft.created is not None:
+        source["created_ms"] = draft.created // _MILLISECOND
     if draft.tokens:
         source["tokens"] = draft.tokens
     if draft.observables:
@@ -54,6 +60,15 @@ def change_source(draft: Draft, number: int, position: int, date: int) -> Source
             source["match"] = "yes"
     source["doc"] = doc
     return source
+
+
+def _facets(draft: Draft) -> list[str]:
+    """Return what a version is counted by, besides its place: a few of its tokens and numbers."""
+    found = [token for token in draft.tokens if token.partition("=")[0] in TOKEN_FACETS]
+    found += (f"type={draft.type}", f"source={draft.source}", f"revoked={int(draft.revoked)}")
+    if draft.confidence is not None:
+        found.append(f"confidence={draft.confidence}")
+    return found
 
 
 def removed_source(source: Source) -> Source:

@@ -7,17 +7,18 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from hub.errors import Conflict, HubError, StoreCorrupt, TooLarge
-from hub.store.elastic import controls, counts, indices, invariants, pages
+from hub.store.elastic import controls, counts, facets, indices, invariants, pages
 from hub.store.elastic.cluster import Address, Cluster
 from hub.store.elastic.frozen import frozen
 from hub.store.elastic.generations import Generations
 from hub.store.elastic.indices import ALONE, Layout
 from hub.store.elastic.journal import Journal
 from hub.store.elastic.moving import ElasticSnapshot
-from hub.store.elastic.objects import Objects
+from hub.store.elastic.objects import SEARCH_TIME, Objects
 from hub.store.elastic.places import Places
 from hub.store.elastic.planning import Planner
 from hub.store.elastic.snapshots import Snapshots
+from hub.store.facets import FacetQuery, Facets
 from hub.store.grouping import GroupCommit, Turn
 from hub.store.moving import Portion, copy_snapshot
 from hub.store.ports import (
@@ -125,6 +126,10 @@ class ElasticStore:
     def search(self, scope: Scope, query: SearchQuery) -> SearchPage:
         """See `hub.store.ports.Store.search`."""
         return self._objects.search(scope, query)
+
+    def facets(self, scope: Scope, query: FacetQuery) -> Facets:
+        """See `hub.store.ports.Store.facets`."""
+        return facets.facets(self._snapshots, scope, query, SEARCH_TIME)
 
     def lookup(self, scope: Scope, observables: Iterable[str], *, limit_each: int = 100) -> dict[str, list[Change]]:
         """See `hub.store.ports.Store.lookup`."""

@@ -33,6 +33,8 @@ _TERM = {"type": "keyword", "doc_values": False, "ignore_above": LONGEST_TERM}
 _SORTED = {"type": "keyword", "ignore_above": LONGEST_TERM}
 _NUMBER = {"type": "long", "doc_values": False}
 _ORDER = {"type": "long"}
+_COUNTED = {"type": "keyword", "index": False}
+_DATED = {"type": "date", "format": "epoch_millis", "index": False}
 
 MAPPINGS: dict[Part, dict[str, Any]] = {
     "log": {"uid": _UNINDEXED, "confirmed": _UNINDEXED, "entry": _UNINDEXED},
@@ -60,6 +62,10 @@ MAPPINGS: dict[Part, dict[str, Any]] = {
         "valid_until": _NUMBER,
         "confidence": _NUMBER,
         "revoked": _NUMBER,
+        # What it is counted by (`hub.store.facets`).
+        "facets": _COUNTED,
+        "date_ms": _DATED,
+        "created_ms": _DATED,
         # Control documents.
         "kind": _SORTED,
         "key": _SORTED,

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hub.errors import Conflict, HubError, StoreCorrupt, StoreFull
+from hub.store.facets import FacetQuery, Facets
 from hub.store.grouping import GroupCommit
 from hub.store.moving import Portion
 from hub.store.ports import (
@@ -25,7 +26,7 @@ from hub.store.ports import (
     SearchPage,
     SearchQuery,
 )
-from hub.store.sqlite import changes, documents, invariants, ledger, objects, pages
+from hub.store.sqlite import changes, documents, facets, invariants, ledger, objects, pages
 from hub.store.sqlite.changes import Appender
 from hub.store.sqlite.connections import Connections
 from hub.store.sqlite.grouping import Transactions
@@ -135,6 +136,12 @@ class SqliteStore:
         """See `hub.store.ports.Store.search`."""
         with self._connections.reading() as db:
             return self._objects.search(db, self._sights.of(scope, db), query)
+
+    def facets(self, scope: Scope, query: FacetQuery) -> Facets:
+        """See `hub.store.ports.Store.facets`."""
+        with self._connections.reading() as db:
+            sight = self._sights.of(scope, db)
+            return facets.facets(db, sight, query, self._collections, self._audiences)
 
     def lookup(self, scope: Scope, observables: Iterable[str], *, limit_each: int = 100) -> dict[str, list[Change]]:
         """See `hub.store.ports.Store.lookup`."""

@@ -6,10 +6,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-from hub.errors import BadQuery
 from hub.model.audience import Audience
 from hub.model.observables import index_key
 from hub.store.ports import Change, Head, SearchPage, SearchQuery
+from hub.store.sqlite.costs import bounded
 from hub.store.sqlite.lists import as_list
 from hub.store.sqlite.names import Names
 from hub.store.sqlite.search import select
@@ -19,9 +19,6 @@ _COLUMNS = (
     "c.position, c.date_added, c.state, c.collection, c.id, c.type, c.spec_version, c.version, c.version_text, c.body,"
     " c.audience, c.source, c.matchable"
 )
-_STEPS = 1_000_000
-SEARCH_STEPS = 100 * _STEPS
-"""Instructions of SQLite's virtual machine that one search may take: a second or two."""
 
 
 class Objects:
@@ -120,22 +117,8 @@ class Objects:
         """
         sql, parameters = select(query.tree, _COLUMNS, sight.newest("c"))
         before = 2**63 - 1 if query.before is None else query.before
-        steps = 0
-
-        def spent() -> bool:
-            nonlocal steps
-            steps += _STEPS
-            return steps > SEARCH_STEPS
-
-        db.set_progress_handler(spent, _STEPS)
-        try:
+        with bounded(db):
             rows = db.execute(sql, (*parameters, before, query.limit + 1)).fetchall()
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
-                raise
-            raise BadQuery("The search costs too much; name a field and more of the value.") from error
-        finally:
-            db.set_progress_handler(None, 0)
         changes = tuple(self._change(row) for row in rows[: query.limit])
         return SearchPage(changes, changes[-1].position if len(rows) > query.limit else None)
 
