@@ -18,8 +18,9 @@ from hub.model.audience import Audience
 if TYPE_CHECKING:
     from hub.store.query import Node
 
-TOKEN_FACETS = frozenset({"kind", "label", "category", "phase", "warning"})
+TOKEN_FACETS = ("kind", "label", "category", "phase", "warning")
 """Facets that count tokens (`hub.model.tokens`): an object may have none or several of each."""
+_STARTS = tuple(f"{name}=" for name in TOKEN_FACETS)
 FACETS: tuple[str, ...] = (
     *("type", "kind", "label", "category", "phase", "source", "collection", "tlp", "owner"),
     *("confidence", "revoked", "warning"),
@@ -122,6 +123,11 @@ class Tally:
     places: Mapping[tuple[str, Audience], int]
     values: Mapping[str, Mapping[str, int]]
     bars: Mapping[int, int]
+
+
+def counted_tokens(tokens: Iterable[str]) -> list[str]:
+    """Return those tokens of an object that are counted, each once."""
+    return list(dict.fromkeys([token for token in tokens if token.startswith(_STARTS)]))
 
 
 def facets_of(query: FacetQuery, tally: Tally) -> Facets:

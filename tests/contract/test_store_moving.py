@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hub.errors import Conflict, StoreCorrupt
 from hub.model.events import Event
+from hub.store.facets import FacetQuery, Histogram
 from hub.store.moving import MARK, Movable, Part, Portion, move
 from hub.store.ports import (
     HUB,
@@ -70,6 +71,7 @@ def seen(store: Movable) -> list[object]:
             found.append(store.read_objects(scope, PageQuery("a", versions=versions)))
         found += [store.read_manifest(scope, PageQuery("a", versions=ALL)), store.lookup(scope, [KEY])]
         found += [store.search(scope, SearchQuery(parse("storm"))), store.tally(scope)]
+        found.append(store.facets(scope, FacetQuery(parse("*"), histogram=Histogram("added", "day"))))
         found += [store.original(scope, "indicator--2", 1), store.get(scope, ["indicator--1", "indicator--4"])]
     found += [store.ledger([KEY]), store.ledger(["domain-name:example"], under=True)]
     return [*found, store.document("user", "eva"), store.documents("feed")]

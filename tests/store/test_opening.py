@@ -14,7 +14,9 @@ import pytest
 
 from hub.errors import Conflict, StoreUnavailable, StoreVersion
 from hub.model.audience import TLP, Audience, Decision, Purpose, Reader, may
-from hub.store.ports import HUB, Batch, PageQuery, Scope, Versions
+from hub.store.facets import FacetQuery
+from hub.store.ports import HUB, Batch, PageQuery, Scope, Versions, Withdrawal
+from hub.store.query import Everything
 from hub.store.sqlite import connections, schema
 from hub.store.sqlite.engine import SqliteStore
 from hub.store.sqlite.pages import _rows
@@ -133,6 +135,31 @@ def test_data_of_an_older_version_is_brought_up_to_date_and_stays(path: Path, mo
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT x FROM later").fetchall() == [(";",)]
         assert db.execute("SELECT max(number) FROM migrations").fetchone()[0] == added[0]
+
+
+def test_what_is_counted_of_older_data_is_found_when_it_is_brought_up_to_date(path: Path):
+    tokens = (
+        "label=c2",
+        "kind=url",
+        "w=c2",
+        "label=botnet",
+        "value=x",
+        "category=y",
+        "phase=z",
+        "warning=w",
+        "labels=",
+    )
+    with closing(SqliteStore(path)) as store:
+        store.commit(Batch([draft("indicator--1", tokens=tokens), draft("indicator--2", tokens=tokens[:2])]))
+        store.commit(Batch([draft("indicator--3", tokens=tokens)], withdrawals=[Withdrawal("a", "indicator--1")]))
+        before = store.facets(HUB, FacetQuery(Everything()))
+        assert [value.number for value in before.fields["label"].values] == [2, 1]
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("ALTER TABLE changes DROP COLUMN facets")
+        db.execute("DELETE FROM migrations WHERE number >= 3")
+    with closing(SqliteStore(path)) as store:
+        assert store.facets(HUB, FacetQuery(Everything())) == before
+        assert store.verify() == []
 
 
 def test_a_migration_that_fails_leaves_everything_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -9,7 +9,7 @@ from typing import Any
 from hub.model.observables import index_key
 from hub.store.elastic.cluster import Source
 from hub.store.elastic.places import Places
-from hub.store.facets import TOKEN_FACETS
+from hub.store.facets import counted_tokens
 from hub.store.ports import Change, Draft
 
 FIELDS = (
@@ -64,7 +64,7 @@ def change_source(draft: Draft, number: int, position: int, date: int) -> Source
 
 def _facets(draft: Draft) -> list[str]:
     """Return what a version is counted by, besides its place: a few of its tokens and numbers."""
-    found = [token for token in draft.tokens if token.partition("=")[0] in TOKEN_FACETS]
+    found = counted_tokens(draft.tokens)
     found += (f"type={draft.type}", f"source={draft.source}", f"revoked={int(draft.revoked)}")
     if draft.confidence is not None:
         found.append(f"confidence={draft.confidence}")

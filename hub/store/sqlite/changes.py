@@ -10,10 +10,11 @@ from typing import NamedTuple
 from hub.errors import Overtaken
 from hub.model.observables import index_key
 from hub.model.times import now
+from hub.store.facets import counted_tokens
 from hub.store.ports import Basis, Draft, Outcome, Withdrawal
 from hub.store.sqlite.names import Names
 
-INSERT = f"INSERT INTO changes VALUES ({','.join('?' * 18)})"
+INSERT = f"INSERT INTO changes VALUES ({','.join('?' * 19)})"
 _REVIEW_ALL = """
     UPDATE changes AS c INDEXED BY identity SET superseded =
           EXISTS (SELECT 1 FROM changes AS n INDEXED BY identity WHERE n.state = 1 AND n.id = c.id
@@ -66,6 +67,11 @@ def must_hold(db: sqlite3.Connection, basis: Basis) -> None:
         raise Overtaken("Somebody else changed one of these objects first; try again.")
 
 
+def facets(draft: Draft) -> str:
+    """Return what a live version is counted by, as its row keeps it."""
+    return " ".join(counted_tokens(draft.tokens))
+
+
 class Appender:
     """Gives out positions and dates in one write transaction and writes what gets them."""
 
@@ -107,6 +113,7 @@ class Appender:
                     *(position, date, 1, key.collection, audiences[labels[draft.audience]], 0, draft.type, draft.id),
                     *(draft.spec_version, draft.version, draft.version_text, draft.source, draft.matchable),
                     *(draft.created, draft.valid_until, draft.revoked, draft.confidence, draft.body),
+                    facets(draft),
                 )
             )
             outcomes.append(Outcome("stored", position, date))
@@ -211,7 +218,7 @@ class Appender:
 
     def _blank(self, positions: Sequence[int]) -> None:
         each = [(position,) for position in positions]
-        self._db.executemany("UPDATE changes SET state = 0, body = x'' WHERE position = ?", each)
+        self._db.executemany("UPDATE changes SET state = 0, body = x'', facets = '' WHERE position = ?", each)
         self._db.executemany("DELETE FROM originals WHERE position = ?", each)
         self._db.executemany("DELETE FROM matchables WHERE position = ?", each)
 
@@ -219,4 +226,4 @@ class Appender:
         _, audience, type_, spec_version, version_text, source = last
         text = "" if withdrawal.version is None else version_text
         row = (*self._next(), 2, collection, audience, 0, type_, withdrawal.id, spec_version)
-        self._db.execute(INSERT, (*row, withdrawal.version, text, source, False, None, None, False, None, b""))
+        self._db.execute(INSERT, (*row, withdrawal.version, text, source, False, None, None, False, None, b"", ""))

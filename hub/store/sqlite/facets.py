@@ -1,9 +1,10 @@
-"""Facets and histograms: one walk over what a search finds, and one over the index of words for each counted field."""
+"""Facets and histograms: one walk over what a search finds, counted on the way."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections import Counter
+from collections.abc import Sequence
 
 from hub.model import times
 from hub.model.audience import Audience
@@ -16,8 +17,6 @@ from hub.store.sqlite.sight import Sight
 _TIMES = {"added": "c.date_added", "created": "c.created"}
 _COLUMNS = {"type": "c.type", "source": "c.source", "confidence": "c.confidence", "revoked": "c.revoked"}
 _ROWS = 10_000
-_VOCABULARY = "CREATE VIRTUAL TABLE IF NOT EXISTS temp.vocabulary USING fts5vocab('main', 'words', 'instance')"
-_HOLDERS = "SELECT term, doc FROM temp.vocabulary WHERE term >= ? AND term < ?"
 
 
 def facets(db: sqlite3.Connection, sight: Sight, query: FacetQuery, collections: Names, audiences: Names) -> Facets:
@@ -26,7 +25,6 @@ def facets(db: sqlite3.Connection, sight: Sight, query: FacetQuery, collections:
     Raises:
         BadQuery: it takes too many steps, or there is too much to count.
     """
-    db.execute(_VOCABULARY)
     with bounded(db):
         return facets_of(query, _tally(db, sight, query, collections, audiences))
 
@@ -34,22 +32,20 @@ def facets(db: sqlite3.Connection, sight: Sight, query: FacetQuery, collections:
 def _tally(db: sqlite3.Connection, sight: Sight, query: FacetQuery, collections: Names, audiences: Names) -> Tally:
     names = [name for name in query.fields if name in _COLUMNS]
     moment = _TIMES[query.histogram.time] if query.histogram else "NULL"
-    columns = ("c.position", moment, "c.collection", "c.audience", *(_COLUMNS[name] for name in names))
+    tokens = "c.facets" if query.tokens else "''"
+    columns = (moment, tokens, "c.collection", "c.audience", *(_COLUMNS[name] for name in names))
     sql, parameters = select(query.tree, ", ".join(columns), sight.newest("c"))
     rows = db.execute(sql, (*parameters, 2**63 - 1, -1))
-    found: set[int] = set()
     days: Counter[int] = Counter()
     places: Counter[tuple[int, int]] = Counter()
-    values: dict[str, Counter[str]] = {name: Counter() for name in names}
+    values: dict[str, Counter[str]] = {name: Counter() for name in (*names, *query.tokens)}
     while some := rows.fetchmany(_ROWS):
-        positions, moments, *numbers = zip(*some, strict=True)
-        found.update(positions)
+        moments, groups, *numbers = zip(*some, strict=True)
         days.update(moment // times.DAY for moment in moments if moment is not None)
         places.update(zip(*numbers[:2], strict=True))
         for name, column in zip(names, numbers[2:], strict=True):
             values[name].update(str(value) for value in column if value is not None)
-    for name in query.tokens:
-        values[name] = _holders(db, name, found)
+        _add_tokens(values, query.tokens, Counter(groups))
         must_be_few(sum(map(len, values.values())))
     return Tally(
         {
@@ -61,13 +57,13 @@ def _tally(db: sqlite3.Connection, sight: Sight, query: FacetQuery, collections:
     )
 
 
-def _holders(db: sqlite3.Connection, name: str, found: set[int]) -> Counter[str]:
-    """Count the values of a field that objects are found by: the index of words is walked in order of the words."""
-    counts: Counter[str] = Counter()
-    rows = db.execute(_HOLDERS, (f"{name}=", f"{name}>"))
-    while some := rows.fetchmany(_ROWS):
-        counts.update(term for term, position in some if position in found)
-    return Counter({term.partition("=")[2]: count for term, count in counts.items()})
+def _add_tokens(values: dict[str, Counter[str]], names: Sequence[str], groups: Counter[str]) -> None:
+    """Count each token of fields, given how often tokens occur together."""
+    for group, number in groups.items():
+        for token in group.split():
+            name, _, value = token.partition("=")
+            if name in names:
+                values[name][value] += number
 
 
 def _bars(days: Counter[int], step: Step) -> dict[int, int]:

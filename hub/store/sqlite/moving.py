@@ -12,7 +12,7 @@ from hub.model.observables import index_key, key_of
 from hub.store.moving import MARK, Extent, Portion, StoredChange, StoredDocument
 from hub.store.ports import UNVERSIONED, Draft, LedgerRow
 from hub.store.sqlite import ledger
-from hub.store.sqlite.changes import INSERT, Appender
+from hub.store.sqlite.changes import INSERT, Appender, facets
 from hub.store.sqlite.names import Names
 
 _STATES = {"removed": 0, "live": 1, "removal": 2}
@@ -138,6 +138,7 @@ def _write_changes(
                 *(labels[draft.audience.label], 0, draft.type, draft.id, draft.spec_version),
                 *(None if one.every_version else draft.version, draft.version_text, draft.source, draft.matchable),
                 *(draft.created, draft.valid_until, draft.revoked, draft.confidence, draft.body),
+                facets(draft) if one.state == "live" else "",
             )
         )
     db.executemany(INSERT, rows)
