@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from hub.model.audience import TLP
 from hub.model.ids import derived_id
 from hub.model.items import IndicatorItem
 from hub.model.markings import MARKING_ID
@@ -91,7 +92,8 @@ def mint(
             {"source_name": source.partition(":")[2] or source, "url": reference} for reference in item.references
         ]
     if item.marking is not None:
-        document["object_marking_refs"] = [MARKING_ID[item.marking]]
+        # A level that nobody knows is passed on as the tightest there is.
+        document["object_marking_refs"] = [MARKING_ID[min(item.marking, TLP.RED)]]
     return orjson.dumps(document)
 
 

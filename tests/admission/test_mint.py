@@ -68,6 +68,12 @@ def test_what_a_value_becomes(parts: Parts, clock: list[int]) -> None:
     assert change.source == "feed:list"
 
 
+def test_a_value_with_a_traffic_light_that_nobody_knows_is_as_confidential_as_can_be(parts: Parts) -> None:
+    results = parts.admit([IndicatorItem("192.0.2.7", "line 1", marking=TLP.UNKNOWN)], FEED).results
+    assert results[0].outcome == "stored"
+    assert latest(parts, results[0].id)["object_marking_refs"] == [MARKING_ID[TLP.RED]]
+
+
 @pytest.mark.parametrize(
     ("value", "hint", "pattern"),
     [
