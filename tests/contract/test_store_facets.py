@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
 from typing import Any, get_args
 
 import pytest
@@ -11,53 +9,14 @@ import pytest
 from hub.errors import BadQuery
 from hub.model import times
 from hub.store import facets as facet_bounds
-from hub.store.facets import FACETS, FacetQuery, Histogram, Step
+from hub.store.facets import FacetQuery, Histogram, Step
 from hub.store.ports import HUB, Batch, Draft, Scope, Store, Withdrawal
 from hub.store.query import parse
-from tests.contract.conftest import ENGINES, forget
 from tests.contract.drafts import ANALYST, CITY_ONLY, STRANGER, WATER, draft
-from tests.store.facet_oracle import bars, counted
-from tests.store.search_corpus import filled, found, generated
-from tests.store.search_oracle import Stored, finds
+from tests.store.facet_oracle import bars
+from tests.store.search_oracle import Stored
 
 STEPS: tuple[Step, ...] = get_args(Step)
-Corpus = tuple[Store, list[Stored]]
-
-
-@pytest.fixture(scope="module", params=sorted(ENGINES))
-def corpus(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Corpus]:
-    folder = tmp_path_factory.mktemp("facets")
-    store = ENGINES[request.param](folder)
-    yield store, filled(store)
-    store.close()
-    forget(request.param, folder)
-
-
-def test_facets_count_the_whole_result(corpus: Corpus) -> None:
-    store, stored = corpus
-    chance = random.Random(11)
-    for text in ("*", "nothing", *(generated(chance, 3) for _ in range(40))):
-        histogram = Histogram(chance.choice(("added", "created")), chance.choice(("day", "week", "month")))
-        tree = parse(text)
-        whole = [one for one in stored if finds(tree, one)]
-        facets = store.facets(HUB, FacetQuery(tree, values=3, histogram=histogram))
-        assert facets.total == len(whole), text
-        assert [tuple(bar) for bar in facets.bars] == bars(whole, histogram), text
-        for name in FACETS:
-            facet, wanted = facets.fields[name], counted(whole, name)
-            assert [(value, number) for value, number, _ in facet.values] == wanted[:3], (text, name)
-            rest = [number for _, number in wanted[3:]]
-            assert (facet.more, facet.others) == (len(rest), sum(rest)), (text, name)
-
-
-def test_every_value_is_a_search_for_what_it_counts(corpus: Corpus) -> None:
-    store, _ = corpus
-    for text in ("*", "type:indicator OR emotet"):
-        facets = store.facets(HUB, FacetQuery(parse(text), values=100))
-        for name, facet in facets.fields.items():
-            # The corpus says other traffic lights and owners in its tokens than in its audiences.
-            for value in () if name in {"tlp", "owner"} else facet.values:
-                assert len(found(store, f"({text}) AND {value.query}")) == value.number, value
 
 
 def test_bars_begin_with_days_weeks_and_months_far_in_the_past_and_in_the_future(store: Store) -> None:

@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from hub.model.audience import may
 from hub.model.observables import Observable
-from hub.store.ports import UNVERSIONED, Draft
+from hub.store.ports import UNVERSIONED, Draft, Scope
 from hub.store.query import And, Compare, Everything, Node, Not, Or, Prefix, Token, Under
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A draft and when the store took it."""
+    """A draft, when the store took it, and where it stands in the log."""
 
     draft: Draft
     date_added: int
+    position: int = 0
+
+
+def seen_by(scope: Scope, stored: Iterable[Stored]) -> list[Stored]:
+    """Return the latest version of every object that a scope may see, newest first."""
+    latest: dict[str, Stored] = {}
+    for one in stored:
+        draft = one.draft
+        if scope.collections is not None and draft.collection not in scope.collections:
+            continue
+        if scope.reader is not None and not may(scope.reader, draft.audience, scope.purpose).allowed:
+            continue
+        latest[draft.id] = max(latest.get(draft.id, one), one, key=_rank)
+    return sorted(latest.values(), key=lambda one: -one.position)
+
+
+def _rank(one: Stored) -> tuple[str, int, int]:
+    return one.draft.spec_version, one.draft.version, one.position
 
 
 def finds(node: Node, stored: Stored) -> bool:
