@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import random
+
+import pytest
+
 from hub.model.audience import Reader
-from hub.store.ports import HUB, Batch, Scope, Store, Withdrawal
+from hub.store.elastic import objects as elastic_objects
+from hub.store.ports import HUB, Batch, PageQuery, Scope, SearchQuery, Store, Withdrawal
+from hub.store.query import Everything
 from tests.contract.drafts import ANALYST, CITY_ONLY, FOR_WATER, STRANGER, WATER, draft
 
 EVIL = "domain-name:evil.example"
@@ -53,6 +59,31 @@ def test_lookup_finds_by_canonical_key_newest_first(store: Store):
     }
     assert found(store, STRANGER, EVIL, limit_each=1) == {EVIL: [("x--2", 1)]}
     assert found(store, NOBODY, EVIL) == found(store, STRANGER) == {}
+
+
+def test_however_many_are_asked_for_there_is_an_answer(store: Store):
+    store.commit(Batch([draft(observables=(EVIL,))]))
+    assert len(store.search(HUB, SearchQuery(Everything(), limit=50_000)).changes) == 1
+    assert len(store.lookup(HUB, [EVIL], limit_each=50_000)[EVIL]) == 1
+    assert store.read_objects(HUB, PageQuery("a", limit=50_000)).count == 1
+
+
+@pytest.mark.parametrize(("limit", "at_once"), ((1, 7), (6, 40), (100, 7)))
+def test_lookup_of_common_keys_and_rare_ones_together(
+    store: Store, limit: int, at_once: int, monkeypatch: pytest.MonkeyPatch
+):
+    chance = random.Random(at_once)
+    monkeypatch.setattr(elastic_objects, "_AT_ONCE", at_once)
+    keys = [f"domain-name:d{number}.example" for number in range(30)]
+    drafts = [
+        draft(f"x--{number}", observables=tuple({keys[0], *chance.choices(keys, weights=range(30), k=number % 3)}))
+        for number in range(70)
+    ]
+    store.commit(Batch(drafts))
+    carriers = {key: [(one.id, 1) for one in reversed(drafts) if key in one.observables] for key in keys}
+    wanted = {key: some[:limit] for key, some in carriers.items() if some}
+    given = store.lookup(STRANGER, [*keys, ADDRESS], limit_each=limit)
+    assert {key: [(one.id, one.version) for one in changes] for key, changes in given.items()} == wanted
 
 
 def test_lookup_knows_only_the_latest_visible_version(store: Store):

@@ -22,6 +22,8 @@ MAPPING = 1
 """Version of the mappings below: a number higher for every change that existing indices do not take."""
 PAGE = 20_000
 """Documents that one search may return."""
+_MARKS = 2 * 64
+"""Barriers and intents that come before them, of as many shards as the settings allow."""
 LONGEST_TERM = 8000
 """Characters of a term that is indexed: four bytes each stay below Lucene's limit of 32,766 bytes."""
 
@@ -78,7 +80,7 @@ MAPPINGS: dict[Part, dict[str, Any]] = {
 # Searches see what the barrier's own refresh showed them and nothing in between.
 _SETTINGS: dict[Part, dict[str, Any]] = {
     "log": {"refresh_interval": "-1"},
-    "objects": {"refresh_interval": "-1", "max_result_window": PAGE},
+    "objects": {"refresh_interval": "-1", "max_result_window": PAGE + _MARKS},
     "ledger": {"refresh_interval": "-1", "max_result_window": PAGE},
 }
 

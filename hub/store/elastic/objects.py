@@ -11,7 +11,6 @@ from hub.model.observables import index_key, key_of
 from hub.store.elastic.changes import FIELDS, change_of
 from hub.store.elastic.cluster import Source
 from hub.store.elastic.faults import TooSlow
-from hub.store.elastic.indices import PAGE
 from hub.store.elastic.pages import LONGEST
 from hub.store.elastic.places import Query, Sight
 from hub.store.elastic.snapshots import BACKWARD, Snapshots
@@ -22,6 +21,8 @@ SEARCH_TIME = "5s"
 """How long one search may take."""
 _AT_ONCE = 5000
 _KEYS_AT_ONCE = 1000
+_PARTS = 8
+"""Into how many parts keys are divided that find too much together."""
 
 
 class Objects:
@@ -100,23 +101,31 @@ class Objects:
             self._look_up(scope, wanted[at : at + _KEYS_AT_ONCE], limit_each, found)
         return {keys[index]: found[index] for index in wanted if found.get(index)}
 
-    def _look_up(self, scope: Scope, wanted: Sequence[str], limit: int, found: dict[str, list[Change]]) -> None:
-        """Look keys up together; if they find too much for that, in halves."""
-        size = min(limit, PAGE - 2) if len(wanted) == 1 else _AT_ONCE
-        fields = (*FIELDS, "keys")
-        some = {"terms": {"keys": list(wanted)}}
+    def _look_up(self, scope: Scope, keys: Sequence[str], limit: int, found: dict[str, list[Change]]) -> None:
+        """Look keys up together. Where they find too much for that, what is found is enough for the common ones.
+
+        Every key is answered from one search, so that nothing that changes meanwhile is missed.
+        """
+        groups = [keys]
+        while groups:
+            wanted = groups.pop()
+            size = min(limit, LONGEST) if len(wanted) == 1 else _AT_ONCE
+            carriers, whole = self._carriers(scope, wanted, size)
+            answered = [key for key in wanted if whole or len(carriers[key]) >= limit]
+            found.update({key: self._changes(carriers[key][:limit]) for key in answered})
+            rest = sorted(set(wanted).difference(answered))
+            parts = 1 if answered else _PARTS
+            groups += filter(None, (rest[at::parts] for at in range(parts)))
+
+    def _carriers(self, scope: Scope, keys: Sequence[str], size: int) -> tuple[dict[str, list[dict[str, Any]]], bool]:
+        """Return the newest hits for each key, so many in all, and whether that is all that is asked for."""
+        some, fields = {"terms": {"keys": list(keys)}}, (*FIELDS, "keys")
         hits = self._snapshots.seen_by(scope, lambda sight: _newest(sight, some, size, fields)).hits
-        if len(hits) == size and len(wanted) > 1:
-            half = len(wanted) // 2
-            self._look_up(scope, wanted[:half], limit, found)
-            self._look_up(scope, wanted[half:], limit, found)
-            return
-        asked = set(wanted)
-        for hit, change in zip(hits, self._changes(hits), strict=True):
-            for key in asked.intersection(hit["_source"]["keys"]):
-                carriers = found.setdefault(key, [])
-                if len(carriers) < limit:
-                    carriers.append(change)
+        carriers: dict[str, list[dict[str, Any]]] = {key: [] for key in keys}
+        for hit in hits:
+            for key in carriers.keys() & hit["_source"]["keys"]:
+                carriers[key].append(hit)
+        return carriers, len(hits) < size or len(keys) == 1
 
     def search(self, scope: Scope, query: SearchQuery) -> SearchPage:
         """Find objects, newest first.
