@@ -51,6 +51,7 @@ from hub.ops.worker import Job, run_jobs
 from hub.publish.collections import Collections
 from hub.publish.desk import Desk
 from hub.publish.explanation import Explainer
+from hub.publish.finding import Finder
 from hub.publish.publication import Publication, publication_of
 from hub.publish.sharing import uses_of
 from hub.settings import DOOR, Settings, export_settings, load_settings
@@ -261,7 +262,8 @@ class Hub:
         signin = SignIn(self.accounts, self.audit, *self._counts(), self.certificates)
         desk = Desk(self.publication, self.accounts)
         uploads = Uploads(settings.uploads, settings.max_body)
-        api = api_application(desk, signin, self.audit, settings.title, uploads)
+        finder = Finder(self.store, self.collections)
+        api = api_application(desk, finder, signin, self.audit, settings.title, uploads)
 
         def others(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             chosen = api if environ.get("PATH_INFO", "").startswith(f"{PREFIX}/") else probes

@@ -22,12 +22,13 @@ from werkzeug.exceptions import HTTPException
 from hub import __version__
 from hub.access.audit import Audit
 from hub.access.signin import SignIn
-from hub.api import advisories, consent
+from hub.api import advisories, consent, search
 from hub.api.asked import PRINCIPAL
 from hub.api.faults import Problem, not_as_described, of_http, problem
 from hub.errors import HubError, InternalError, MethodNotAllowed, WrongMediaType
 from hub.ops.uploads import Uploads
 from hub.publish.desk import Desk
+from hub.publish.finding import Finder
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -52,14 +53,17 @@ class _Json(JSONProvider):
         return orjson.loads(s)
 
 
-def api_application(desk: Desk, signin: SignIn, audit: Audit, title: str, uploads: Uploads) -> WSGIApplication:
+def api_application(
+    desk: Desk, finder: Finder, signin: SignIn, audit: Audit, title: str, uploads: Uploads
+) -> WSGIApplication:
     """Return the application for everything below `PREFIX`.
 
     Args:
-        desk: where advisories are dealt with. signin: the one of this process, with its limits. audit: the hub's.
+        desk: where advisories are dealt with. finder: what searches for accounts.
+        signin: the one of this process, with its limits. audit: the hub's.
         title: the hub's name. uploads: reads the bodies of all fronts of this process.
     """
-    views = api_views(desk, audit, title)
+    views = api_views(desk, finder, audit, title)
     document = orjson.dumps(views.api_doc)
 
     def answered(environ: WSGIEnvironment) -> _Answer:
@@ -92,7 +96,7 @@ def api_application(desk: Desk, signin: SignIn, audit: Audit, title: str, upload
     return application
 
 
-def api_views(desk: Desk, audit: Audit, title: str) -> OpenAPI:
+def api_views(desk: Desk, finder: Finder, audit: Audit, title: str) -> OpenAPI:
     """Return a Flask application with the views of all resources; every error in it is raised out of it."""
     bearer: dict[str, Any] = {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "an API token of this hub"}}
     info = Info(title=title, version=__version__, description="Times are UTC with microseconds, RFC 3339.")
@@ -112,6 +116,7 @@ def api_views(desk: Desk, audit: Audit, title: str) -> OpenAPI:
     views.url_map.merge_slashes = False
     for resource in (advisories, consent):
         views.register_api(resource.views(PREFIX, desk, audit))
+    views.register_api(search.views(PREFIX, finder))
     return views
 
 

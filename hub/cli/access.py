@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from hub.cli.find import title_of
 from hub.cli.options import DataOption, JsonOption, opened
 from hub.cli.output import print_json, print_table, print_text, second
 from hub.model import times
 from hub.model.audience import TLP, Audience, Decision
+from hub.publish.finding import title_of
 
 if TYPE_CHECKING:
     from hub.admission.readdressing import Step

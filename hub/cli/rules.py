@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from hub.cli.find import title_of
 from hub.cli.options import DataOption, JsonOption, opened
 from hub.cli.output import print_json, print_table
+from hub.publish.finding import title_of
 
 commands = typer.Typer(help="The city's own rules.", no_args_is_help=True)
 

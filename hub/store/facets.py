@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from hub.errors import BadQuery
 from hub.model import times
@@ -21,10 +21,21 @@ if TYPE_CHECKING:
 TOKEN_FACETS = ("kind", "label", "category", "phase", "warning")
 """Facets that count tokens (`hub.model.tokens`): an object may have none or several of each."""
 _STARTS = tuple(f"{name}=" for name in TOKEN_FACETS)
-FACETS: tuple[str, ...] = (
-    *("type", "kind", "label", "category", "phase", "source", "collection", "tlp", "owner"),
-    *("confidence", "revoked", "warning"),
-)
+FacetName = Literal[
+    "type",
+    "kind",
+    "label",
+    "category",
+    "phase",
+    "source",
+    "collection",
+    "tlp",
+    "owner",
+    "confidence",
+    "revoked",
+    "warning",
+]
+FACETS: tuple[FacetName, ...] = get_args(FacetName)
 """Every facet. Those that are not `TOKEN_FACETS` have exactly one value for each object."""
 MOST_SHOWN = 100
 """Values of a facet that may be asked for."""

@@ -24,6 +24,8 @@ OPERATIONS = (
     *(("POST", f"/api/advisories/{{id}}/{name}") for name in ("acknowledge", "publish", "withdraw", "supersede")),
     ("GET", "/api/consent"),
     ("PUT", "/api/consent"),
+    ("GET", "/api/search"),
+    ("GET", "/api/search/facets"),
 )
 
 
