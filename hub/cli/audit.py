@@ -44,7 +44,8 @@ AUDITED = {
     "backup": ("file",),
 }
 """Commands that leave an entry, with those of their parameters that it tells of, what it is done to first. Commands on
-organisations, users and tokens leave theirs in the commit that changes the account."""
+organisations, users and tokens leave theirs in the commit that changes the account, and `migrate` in the store that it
+filled."""
 
 _HEAD = re.compile(r"([1-9]\d{0,11}):([0-9a-f]{64})", re.ASCII)
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from hub.access.audit import Audit, person
 from hub.cli.options import DataOption, JsonOption, opened
 from hub.cli.output import print_json, print_text
 from hub.errors import Conflict, NoSuchFile, StoreCorrupt
@@ -135,7 +136,7 @@ def migrate(
     """Copy a whole store into an empty one, of any engine; readers go on there as if nothing had happened.
 
     Stop the hub first. A move that was interrupted goes on when the same command is given again. At the end both stores
-    are read and compared. The old store stays as it is.
+    are read and compared. The old store stays as it is; the audit log of the new one tells of the move.
     """
     settings = load_settings(data=data)
     opened_by = partial(open_store, access=settings.store_access, patience=settings.store_patience)
@@ -145,6 +146,8 @@ def migrate(
         try:
             with _bars() as progress:
                 extent = move(old, new, progress)
+            # Only now: a store that is still being filled takes nothing else, and the old one stays as it is.
+            Audit(new, person()).record("migrate", target, details={"from": source})
         finally:
             new.close()
     finally:

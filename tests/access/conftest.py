@@ -8,20 +8,21 @@ from pathlib import Path
 import pytest
 
 from hub.access.accounts import Accounts, Group, Organisation
-from hub.store.sqlite.engine import SqliteStore
+from hub.store.moving import Movable
+from tests.stores import store_in
 
 PASSWORD = "a long enough password"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "hub.db")
+def store(tmp_path: Path) -> Iterator[Movable]:
+    store = store_in(tmp_path)
     yield store
     store.close()
 
 
 @pytest.fixture
-def accounts(store: SqliteStore) -> Accounts:
+def accounts(store: Movable) -> Accounts:
     accounts = Accounts(store)
     accounts.add_organisation(Organisation("city", "The city", "city"))
     accounts.add_group(Group("utilities", "Utilities", sector=True))

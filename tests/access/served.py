@@ -20,8 +20,8 @@ from typing import Any
 
 from hub.access.accounts import Accounts, Organisation
 from hub.access.audit import Audit, Entry
-from hub.store.sqlite.engine import SqliteStore
 from tests.access.authority import Authority, Issued
+from tests.stores import environment_of, store_in
 
 ROOT = Path(__file__).parents[2]
 TAXII = "application/taxii+json;version=2.1"
@@ -69,7 +69,7 @@ class Served:
 
     def audit(self) -> list[Entry]:
         """Return every entry of the audit log."""
-        store = SqliteStore(self.data / "hub.db")
+        store = store_in(self.data)
         try:
             return list(Audit(store).entries())
         finally:
@@ -89,7 +89,7 @@ def served(
     With an authority it is waited for over TLS, with a client certificate if one is given.
     """
     context = authority.client_context(certificate) if authority is not None else None
-    store = SqliteStore(data / "hub.db")
+    store = store_in(data)
     accounts = Accounts(store)
     accounts.add_organisation(Organisation("city", "The city", "city"))
     accounts.add_organisation(Organisation("water", "Water works", "partner"))
@@ -115,6 +115,7 @@ def served(
         "THREATHUB_WORKER": "false",
         "THREATHUB_LOG_LEVEL": "error",
     }
+    environment |= environment_of(data)
     environment |= {f"THREATHUB_{name.upper()}": value for name, value in settings.items()}
     command = [sys.executable, "-m", "hub.cli", "serve", "--data", str(data), "--port", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, env=environment)

@@ -18,8 +18,8 @@ from hub.access.signin import SignIn
 from hub.cli.main import app
 from hub.errors import BadRequest, Conflict, NotFound, NotSignedIn
 from hub.model import times
-from hub.store.sqlite.engine import SqliteStore
 from tests.access.test_signin import basic
+from tests.stores import environment_of, store_in
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,28 +33,28 @@ def _around() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("empty")
     run(folder, "init")
     run(folder, "backup", str(folder / "copy.db"))
-    return (folder / "copy.db").read_bytes()
+    return folder / "copy.db"
 
 
 @pytest.fixture
-def data(tmp_path: Path, empty: bytes) -> Path:
-    (tmp_path / "hub.db").write_bytes(empty)
+def data(tmp_path: Path, empty: Path) -> Path:
+    run(tmp_path, "restore", str(empty))
     return tmp_path
 
 
 @pytest.fixture
 def accounts(data: Path) -> Iterator[Accounts]:
-    store = SqliteStore(data / "hub.db")
+    store = store_in(data)
     yield Accounts(store)
     store.close()
 
 
 def run(data: Path, *words: str, typed: str | None = None) -> str:
-    done = CliRunner().invoke(app, [*words, "--data", str(data)], input=typed)
+    done = CliRunner().invoke(app, [*words, "--data", str(data)], input=typed, env=environment_of(data))
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     if done.exit_code == 2:

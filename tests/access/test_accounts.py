@@ -9,8 +9,8 @@ import pytest
 from hub.access.accounts import Accounts, Organisation
 from hub.access.signin import SignIn
 from hub.errors import BadRequest, Conflict, NotFound, NotSignedIn
+from hub.store.moving import Movable
 from hub.store.ports import Batch, DocumentWrite
-from hub.store.sqlite.engine import SqliteStore
 from tests.access.conftest import PASSWORD
 
 
@@ -64,7 +64,7 @@ def test_removing_a_user_removes_the_tokens(accounts: Accounts) -> None:
     assert [one.id for one in accounts.tokens()] == [kept.id]
 
 
-def test_a_key_that_outlived_an_account_does_not_open_its_namesake(accounts: Accounts, store: SqliteStore) -> None:
+def test_a_key_that_outlived_an_account_does_not_open_its_namesake(accounts: Accounts, store: Movable) -> None:
     """As when a token is made while the account is being removed by another process."""
     token, text = accounts.add_token("leo")
     document = store.document("token", token.id)
@@ -76,7 +76,7 @@ def test_a_key_that_outlived_an_account_does_not_open_its_namesake(accounts: Acc
         SignIn(accounts).principal(f"Bearer {text}")
 
 
-def test_secrets_cannot_be_read_back(accounts: Accounts, store: SqliteStore) -> None:
+def test_secrets_cannot_be_read_back(accounts: Accounts, store: Movable) -> None:
     _, text = accounts.add_token("leo", note="SIEM")
     everything = b"".join(
         one.value for kind in ("user", "token", "organisation") for one in store.documents(kind)

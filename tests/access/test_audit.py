@@ -14,17 +14,20 @@ import pytest
 from hub.access.accounts import Accounts
 from hub.access.audit import Audit, Entry, Head, Wanted
 from hub.errors import Conflict, StoreCorrupt
+from hub.store.moving import Movable
 from hub.store.ports import Batch, DocumentWrite
-from hub.store.sqlite.engine import SqliteStore
 from tests.access.conftest import PASSWORD
+from tests.stores import ABOUT_SQLITE, store_in
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def audit(store: SqliteStore) -> Audit:
+def audit(store: Movable) -> Audit:
     return Audit(store, "local:root")
 
 
-def change(store: SqliteStore, path: Path, statement: str) -> None:
+def change(store: Movable, path: Path, statement: str) -> None:
     """Change the file behind the hub's back."""
     store.close()
     with sqlite3.connect(path / "hub.db") as db:
@@ -32,7 +35,7 @@ def change(store: SqliteStore, path: Path, statement: str) -> None:
     db.close()
 
 
-def test_every_change_of_an_account_is_told_without_secrets(accounts: Accounts, store: SqliteStore) -> None:
+def test_every_change_of_an_account_is_told_without_secrets(accounts: Accounts, store: Movable) -> None:
     token, text = accounts.add_token("leo", rights=("read",))
     accounts.change_user("leo", lambda user: replace(user, role="partner"))
     accounts.set_password("leo", "another long password")
@@ -57,7 +60,7 @@ def test_every_change_of_an_account_is_told_without_secrets(accounts: Accounts, 
         assert secret not in kept
 
 
-def test_what_fails_leaves_no_entry_and_what_is_written_leaves_one(audit: Audit, store: SqliteStore) -> None:
+def test_what_fails_leaves_no_entry_and_what_is_written_leaves_one(audit: Audit, store: Movable) -> None:
     write = DocumentWrite("thing", "a", b"1", expect=0)
     audit.record("thing.add", "a", batch=Batch(documents=[write]))
     with pytest.raises(Conflict):
@@ -71,11 +74,12 @@ def test_an_empty_log_is_whole(audit: Audit) -> None:
     assert list(audit.newest()) == []
 
 
-def test_the_newest_come_first_and_filters_hold(audit: Audit) -> None:
-    for number in range(2300):
+def test_the_newest_come_first_and_filters_hold(audit: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.access.audit._PORTION", 100)
+    for number in range(230):
         audit.record("objects.post" if number % 2 else "user.add", f"t-{number}", who="leo" if number % 3 else "")
     found = list(audit.newest())
-    assert [one.number for one in found] == list(range(2300, 0, -1))
+    assert [one.number for one in found] == list(range(230, 0, -1))
     wanted = Wanted(who="leo", action="objects", target="t-1", since=found[-1].at)
     expected = [one for one in found if one.who == "leo" and one.action == "objects.post" and one.target[:3] == "t-1"]
     assert list(audit.newest(wanted)) == expected
@@ -84,8 +88,8 @@ def test_the_newest_come_first_and_filters_hold(audit: Audit) -> None:
     audit.record("objects.delete", "inbox", where="192.0.2.7", details={"id": "indicator--AB"})
     (last,) = audit.newest(Wanted(about="INDICATOR--ab"))
     assert list(audit.newest(Wanted(where="192.0.2.7"))) == [last]
-    assert last.number == 2301
-    assert audit.verify().number == 2301
+    assert last.number == 231
+    assert audit.verify().number == 231
 
 
 def test_strangers_cannot_fill_or_break_an_entry(audit: Audit) -> None:
@@ -99,6 +103,7 @@ def test_strangers_cannot_fill_or_break_an_entry(audit: Audit) -> None:
 FORGED = "UPDATE documents SET value = CAST(replace(CAST(value AS TEXT), 'one-', 'two-') AS BLOB)"
 
 
+@ABOUT_SQLITE
 @pytest.mark.parametrize(
     ("statement", "broken"),
     [
@@ -112,17 +117,18 @@ FORGED = "UPDATE documents SET value = CAST(replace(CAST(value AS TEXT), 'one-',
     ],
 )
 def test_tampering_is_found_at_its_place(
-    audit: Audit, store: SqliteStore, tmp_path: Path, statement: str, broken: int
+    audit: Audit, store: Movable, tmp_path: Path, statement: str, broken: int
 ) -> None:
     for number in range(1, 6):
         audit.record("test", f"one-{number}")
     change(store, tmp_path, statement)
-    again = SqliteStore(tmp_path / "hub.db")
+    again = store_in(tmp_path)
     with pytest.raises(StoreCorrupt, match=f"^audit entry {broken} "):
         Audit(again).verify()
     again.close()
 
 
+@ABOUT_SQLITE
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
@@ -131,17 +137,17 @@ def test_tampering_is_found_at_its_place(
     ],
 )
 def test_a_head_that_was_tampered_with_is_found(
-    audit: Audit, store: SqliteStore, tmp_path: Path, statement: str, message: str
+    audit: Audit, store: Movable, tmp_path: Path, statement: str, message: str
 ) -> None:
     audit.record("test")
     change(store, tmp_path, statement)
-    again = SqliteStore(tmp_path / "hub.db")
+    again = store_in(tmp_path)
     with pytest.raises(StoreCorrupt, match=message):
         Audit(again).verify()
     again.close()
 
 
-def test_a_head_that_was_written_down_shows_a_log_cut_short_or_replaced(store: SqliteStore, tmp_path: Path) -> None:
+def test_a_head_that_was_written_down_shows_a_log_cut_short_or_replaced(store: Movable, tmp_path: Path) -> None:
     audit = Audit(store)
     for number in range(3):
         audit.record("test", str(number))
@@ -149,7 +155,7 @@ def test_a_head_that_was_written_down_shows_a_log_cut_short_or_replaced(store: S
     assert audit.verify(known) == known
     audit.record("later")
     audit.verify(known)
-    other = SqliteStore(tmp_path / "other.db")
+    other = store_in(tmp_path / "other")
     replaced = Audit(other)
     replaced.record("test", "0")
     with pytest.raises(StoreCorrupt, match="entry 2 is missing"):
@@ -161,14 +167,14 @@ def test_a_head_that_was_written_down_shows_a_log_cut_short_or_replaced(store: S
     other.close()
 
 
-def test_threads_and_processes_chain_without_a_gap(audit: Audit, store: SqliteStore, tmp_path: Path) -> None:
+def test_threads_and_processes_chain_without_a_gap(audit: Audit, store: Movable, tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from hub.access.audit import Audit;"
-        "from hub.store.sqlite.engine import SqliteStore; audit = Audit(SqliteStore(Path(sys.argv[1])), sys.argv[2]);"
+        "from tests.stores import store_in; audit = Audit(store_in(Path(sys.argv[1])), sys.argv[2]);"
         "[audit.record('test', str(number)) for number in range(40)]"
     )
     others = [
-        subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "hub.db"), f"process-{number}"])
+        subprocess.Popen([sys.executable, "-c", program, str(tmp_path), f"process-{number}"], cwd=ROOT)
         for number in range(2)
     ]
 

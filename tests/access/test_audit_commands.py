@@ -19,7 +19,8 @@ from hub.access.signin import SignIn
 from hub.cli.audit import AUDITED
 from hub.cli.main import app
 from hub.errors import HubError, NotSignedIn
-from hub.store.sqlite.engine import SqliteStore
+from hub.store.moving import Movable
+from tests.stores import ABOUT_SQLITE, environment_of
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -36,7 +37,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(data: Path, *words: str) -> str:
-    done = CliRunner().invoke(app, [*words, "--data", str(data)])
+    done = CliRunner().invoke(app, [*words, "--data", str(data)], env=environment_of(data))
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     assert done.exit_code == 0, done.output
@@ -130,6 +131,7 @@ def test_verify_prints_a_head_that_later_ones_go_on_from(data: Path, tmp_path: P
         run(data, "audit", "export", str(file))
 
 
+@ABOUT_SQLITE
 def test_tampering_ends_verify_with_status_74(tmp_path: Path) -> None:
     data = tmp_path / "data"
     run(data, "init")
@@ -146,7 +148,7 @@ def test_tampering_ends_verify_with_status_74(tmp_path: Path) -> None:
     assert caught.value.exit_status == 74
 
 
-def test_failed_sign_ins_leave_one_entry_for_each_address(accounts: Accounts, store: SqliteStore) -> None:
+def test_failed_sign_ins_leave_one_entry_for_each_address(accounts: Accounts, store: Movable) -> None:
     audit = Audit(store)
     before = audit.head().number
     signin = SignIn(accounts, audit)

@@ -22,7 +22,7 @@ from hub.access.client_address import Proxies
 from hub.access.signin import SignIn
 from hub.errors import BadRequest, Conflict, NotFound, NotSignedIn
 from hub.model import times
-from hub.store.sqlite.engine import SqliteStore
+from hub.store.moving import Movable
 from tests.access.authority import Authority
 
 SECRET, DOOR = "a long proxy secret", "the secret of the door"
@@ -36,7 +36,7 @@ def authority(tmp_path: Path) -> Authority:
 
 
 @pytest.fixture
-def certificates(store: SqliteStore, accounts: Accounts) -> Certificates:
+def certificates(store: Movable, accounts: Accounts) -> Certificates:
     return Certificates(store)
 
 
@@ -91,7 +91,7 @@ def test_expired_unknown_and_unreadable_ones_are_told_apart(
 
 
 def test_an_account_goes_with_its_certificates_and_all_of_it_is_audited(
-    certificates: Certificates, accounts: Accounts, authority: Authority, store: SqliteStore
+    certificates: Certificates, accounts: Accounts, authority: Authority, store: Movable
 ) -> None:
     added = certificates.add("leo", authority.issue("siem").content)
     accounts.remove_user("leo")

@@ -11,8 +11,8 @@ from hub.access.accounts import Accounts, Group, Organisation
 from hub.access.members import KINDS
 from hub.access.signin import SignIn
 from hub.errors import BadRequest, Conflict, NotFound
+from hub.store.moving import Movable
 from hub.store.ports import Batch, DocumentWrite
-from hub.store.sqlite.engine import SqliteStore
 
 
 def test_a_group_has_a_name_members_and_perhaps_a_sector(accounts: Accounts) -> None:
@@ -36,7 +36,7 @@ def test_nobody_is_in_a_group_that_is_not_there(accounts: Accounts) -> None:
         accounts.change_organisation("water", lambda old: replace(old, groups=("health",)))
 
 
-def test_a_store_from_before_groups_were_kept_goes_on(accounts: Accounts, store: SqliteStore) -> None:
+def test_a_store_from_before_groups_were_kept_goes_on(accounts: Accounts, store: Movable) -> None:
     """Organisations there name groups that have no document, and no name is reserved."""
     accounts.add_organisation(Organisation("gas", "Gas works"))
     old = b'{"name":"power","title":"Power","kind":"partner","groups":["grid"],"identity":null}'
@@ -51,7 +51,7 @@ def test_a_store_from_before_groups_were_kept_goes_on(accounts: Accounts, store:
         accounts.add_organisation(Organisation("power", "Somebody else"))
 
 
-def _write(store: SqliteStore, kind: str, key: str, value: bytes) -> None:
+def _write(store: Movable, kind: str, key: str, value: bytes) -> None:
 
     store.commit(Batch(documents=[DocumentWrite(kind, key, value)]))
 
@@ -99,7 +99,7 @@ def test_the_city_stays_the_city(accounts: Accounts) -> None:
         accounts.add_organisation(Organisation("x", "X", "friend"))  # type: ignore[arg-type]
 
 
-def test_changes_at_once_are_all_kept(accounts: Accounts, store: SqliteStore) -> None:
+def test_changes_at_once_are_all_kept(accounts: Accounts, store: Movable) -> None:
     for number in range(3):
         accounts.add_group(Group(f"group-{number}", f"Group {number}"))
 
@@ -118,7 +118,7 @@ def test_changes_at_once_are_all_kept(accounts: Accounts, store: SqliteStore) ->
     assert {"group-0", "group-1", "group-2", "utilities"} == set(water.groups)
 
 
-def test_of_two_that_take_a_name_at_once_one_gets_it(accounts: Accounts, store: SqliteStore) -> None:
+def test_of_two_that_take_a_name_at_once_one_gets_it(accounts: Accounts, store: Movable) -> None:
     def take(number: int) -> bool:
         mine = Accounts(store)
         try:

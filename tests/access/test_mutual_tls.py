@@ -19,9 +19,9 @@ import pytest
 
 from hub.access.certificates import Certificates, read_certificate
 from hub.store.ports import Batch, DocumentWrite
-from hub.store.sqlite.engine import SqliteStore
 from tests.access.authority import Authority, Issued
 from tests.access.served import TAXII, Served, served
+from tests.stores import store_in
 
 SECRET = "a-long-proxy-secret"
 INBOX = "/hub/collections/inbox/objects/"
@@ -48,7 +48,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Itera
         "proxy_secret": SECRET,
     }
     with served(tmp_path_factory.mktemp("mtls"), settings, authority=authority) as running:
-        store = SqliteStore(running.data / "hub.db")
+        store = store_in(running.data)
         Certificates(store).add("leo", authority.issue("siem").content)
         store.close()
         yield running
@@ -115,7 +115,7 @@ def test_unknown_certificates_are_told_so_and_strangers_do_not_pass_the_handshak
 def test_an_expired_certificate_is_told_so(hub: Served, authority: Authority) -> None:
     old = authority.issue("old", days=-1)
     kept = read_certificate(old.content, "leo")
-    store = SqliteStore(hub.data / "hub.db")  # it was good when it was registered
+    store = store_in(hub.data)  # it was good when it was registered
     store.commit(Batch(documents=[DocumentWrite("certificate", kept.fingerprint, msgspec.json.encode(kept))]))
     store.close()
     status, told = ask(hub.door, authority.client_context(old))
@@ -139,7 +139,7 @@ def test_the_audit_log_has_the_clients_address_and_a_removed_certificate_is_refu
     hub: Served, authority: Authority
 ) -> None:
     issued = authority.issue("short")
-    store = SqliteStore(hub.data / "hub.db")
+    store = store_in(hub.data)
     certificates = Certificates(store)
     added = certificates.add("leo", issued.content)
     context = authority.client_context(issued)

@@ -14,7 +14,7 @@ from hub.access.signin import SignIn
 from hub.access.tokens import Token
 from hub.errors import BadRequest, NotAllowed, NotSignedIn
 from hub.model.audience import Reader
-from hub.store.sqlite.engine import SqliteStore
+from hub.store.moving import Movable
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_impossible_tokens_are_refused(accounts: Accounts) -> None:
 
 
 def test_a_token_from_elsewhere_is_refused_like_a_wrong_one_and_the_audit_log_says_why(
-    accounts: Accounts, store: SqliteStore
+    accounts: Accounts, store: Movable
 ) -> None:
     signin = SignIn(accounts, Audit(store))
     token, text = accounts.add_token("leo", networks=["192.0.2.0/24"])

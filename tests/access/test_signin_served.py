@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -13,8 +14,8 @@ import pytest
 
 from hub.access.accounts import Accounts
 from hub.access.guesses import PAIR
-from hub.store.sqlite.engine import SqliteStore
 from tests.access.served import PASSWORD, ROOT, TAXII, Served, served
+from tests.stores import environment_of, store_in, writes
 
 
 @pytest.fixture(scope="module")
@@ -76,14 +77,16 @@ def test_a_forged_address_is_ignored_and_a_proxys_is_not(hub: Served) -> None:
 
 def test_an_administrator_sees_and_ends_a_lock(hub: Served) -> None:
     lock(hub, "gus", "127.0.0.7")
-    command = [sys.executable, "-m", "hub.cli", "user"]
-    data = ["--data", str(hub.data)]
-    shown = subprocess.run(
-        [*command, "show", "gus", *data], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout
+
+    def user(*words: str) -> str:
+        command = [sys.executable, "-m", "hub.cli", "user", *words, "--data", str(hub.data)]
+        environment = os.environ | environment_of(hub.data)
+        return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
+
+    shown = user("show", "gus")
     assert "127.0.0.7" in shown
     assert PASSWORD not in shown
-    subprocess.run([*command, "unlock", "gus", *data], cwd=ROOT, check=True, capture_output=True)
+    user("unlock", "gus")
     assert hub.call(user="gus", password=PASSWORD, source="127.0.0.7")[0] == 200
     assert [one.target for one in hub.audit() if one.action == "user.unlock"] == ["gus"]
 
@@ -91,11 +94,10 @@ def test_an_administrator_sees_and_ends_a_lock(hub: Served) -> None:
 def test_a_remembered_login_writes_nothing(hub: Served) -> None:
     for _ in range(8):
         hub.call(user="pam", password=PASSWORD)
-    watched = hub.data / "hub.db-wal"
-    before = watched.stat().st_mtime_ns if watched.exists() else 0
+    before = writes(hub.data)
     for _ in range(20):
         assert hub.call(user="pam", password=PASSWORD)[0] == 200
-    assert (watched.stat().st_mtime_ns if watched.exists() else 0) == before
+    assert writes(hub.data) == before
 
 
 def test_a_flood_of_guesses_from_everywhere_keeps_nobody_else_out(hub: Served) -> None:
@@ -112,7 +114,7 @@ def test_a_flood_of_guesses_from_everywhere_keeps_nobody_else_out(hub: Served) -
 
     with ThreadPoolExecutor(12) as pool:
         floods = [pool.submit(flood, number) for number in range(12)]
-        store = SqliteStore(hub.data / "hub.db")
+        store = store_in(hub.data)
         answers = []
         for number in range(6):
             password = f"a new long password {number}"  # nothing is remembered of it

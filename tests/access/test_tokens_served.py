@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from hub.access.accounts import Accounts
-from hub.store.sqlite.engine import SqliteStore
 from tests.access.served import Served, served
+from tests.stores import store_in
 
 PROXY = "127.0.0.9"
 
@@ -21,7 +21,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def accounts(hub: Served) -> Iterator[Accounts]:
-    store = SqliteStore(hub.data / "hub.db")
+    store = store_in(hub.data)
     yield Accounts(store)
     store.close()
 

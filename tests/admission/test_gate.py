@@ -22,12 +22,13 @@ from hub.model.audience import PAP, TLP, Audience, Reader
 from hub.model.ids import sco_id
 from hub.model.items import BadItem, IndicatorItem, StixItem
 from hub.model.markings import MARKING_ID, PAP_IDS, TLP2_OBJECTS, TLP_EXTENSION
+from hub.store.moving import Movable
 from hub.store.ports import HUB, Batch, DocumentWrite, Outcome, Scope
-from hub.store.sqlite.engine import SqliteStore
 from tests.admission.parts import CITY, OTHER, PARTNER, Parts, indicator, item
+from tests.stores import store_in
 
 
-def _parts(store: SqliteStore, lists: WarningLists) -> Parts:
+def _parts(store: Movable, lists: WarningLists) -> Parts:
     return Parts(store, Gate(store, lists, CITY))
 
 
@@ -104,18 +105,21 @@ class TestOriginator:
             assert PARTNER.organisation not in result.message
         assert parts.store.get(HUB, [obj["id"]])[obj["id"]].version_text == obj["modified"]
 
-    def test_nor_in_the_same_instant(self, tmp_path: Path, lists: WarningLists) -> None:
+    def test_nor_in_the_same_instant(
+        self, tmp_path: Path, lists: WarningLists, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Another organisation takes the id between the look whose it is and the commit."""
         obj = indicator()
 
-        class Slow(SqliteStore):
-            def commit(self, batch: Batch) -> list[Outcome]:
-                while rivals:
-                    assert parts.one(*rivals.pop()).outcome == "stored"
-                return super().commit(batch)
+        parts, slow = (_parts(store_in(tmp_path), lists) for _ in range(2))
+        commit = slow.store.commit
 
-        parts = _parts(SqliteStore(tmp_path / "hub.db"), lists)
-        slow = _parts(Slow(tmp_path / "hub.db"), lists)
+        def late(batch: Batch) -> list[Outcome]:
+            while rivals:
+                assert parts.one(*rivals.pop()).outcome == "stored"
+            return commit(batch)
+
+        monkeypatch.setattr(slow.store, "commit", late)
         rivals = [(obj, OTHER)]
         mixed = slow.admit([item(obj | {"modified": LATER, "revoked": True}), item(indicator())])
         assert [(one.outcome, one.reason) for one in mixed.results] == [
@@ -129,11 +133,11 @@ class TestOriginator:
         slow.store.close()
 
     def test_nor_in_a_race(self, tmp_path: Path, lists: WarningLists) -> None:
-        stores = [SqliteStore(tmp_path / "hub.db") for _ in range(2)]
+        stores = [store_in(tmp_path) for _ in range(2)]
         made = [indicator() for _ in range(40)]
         start = Barrier(2)
 
-        def send(store: SqliteStore, origin: Origin, day: int) -> list[str]:
+        def send(store: Movable, origin: Origin, day: int) -> list[str]:
             gate = Gate(store, lists, CITY)
             start.wait()
             sent = [item(one | {"modified": f"2026-03-{day:02d}T00:00:00.000Z"}) for one in made]

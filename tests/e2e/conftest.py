@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.stores import settings_of
+
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120
 
@@ -39,7 +41,7 @@ def threathub(*words: str | Path, data: Path | None = None, **settings: str) -> 
         text=True,
         timeout=120,
         cwd=ROOT,
-        env=environment(**settings),
+        env=environment(**({} if data is None else settings_of(data)) | settings),
         check=False,
     )
 
@@ -86,7 +88,7 @@ def start_demo(data: Path, port: int) -> Demo:
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=ROOT,
-            env=environment(),
+            env=environment(**settings_of(data)),
             start_new_session=True,
         )
     until = time.monotonic() + START_SECONDS

@@ -13,6 +13,7 @@ import pytest
 from taxii2client.v21 import Server
 
 from tests.e2e.conftest import command, environment, free_port, stop, threathub, told
+from tests.stores import settings_of
 
 COLLECTION = """
 key = "exercise"
@@ -47,7 +48,9 @@ def served(data: Path) -> Iterator[tuple[str, str]]:
     (data / "threathub.toml").write_text(f'feeds = "{data / "own"}"\n[api_roots.exercises]\ntitle = "Exercises"\n')
     token = told("init", data=data)["token"]
     port = free_port()
-    process = subprocess.Popen(command("serve", "--data", data, "--port", str(port)), env=environment())
+    process = subprocess.Popen(
+        command("serve", "--data", data, "--port", str(port)), env=environment(**settings_of(data))
+    )
     url = f"http://127.0.0.1:{port}"
     while True:
         assert process.poll() is None

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import ROOT, Demo, command, environment, free_port, threathub, told
+from tests.stores import ABOUT_SQLITE, settings_of
 
 pytestmark = pytest.mark.xdist_group("bad-input")
 
@@ -99,15 +100,15 @@ def test_one_bad_object_costs_its_neighbours_nothing(data: Path, tmp_path: Path)
     assert {"too-deep", "duplicate-name", "not-an-object"} <= reasons
 
 
-def _bounded(*words: str | Path) -> subprocess.CompletedProcess[str]:
+def _bounded(data: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
     """Run a command that may not use more than a gigabyte of address space."""
     limit = 1 << 30
     return subprocess.run(
-        command(*words),
+        command(*words, "--data", data),
         capture_output=True,
         text=True,
         timeout=120,
-        env=environment(),
+        env=environment(**settings_of(data)),
         cwd=ROOT,
         check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
@@ -119,14 +120,14 @@ def test_a_gzip_bomb_and_a_line_of_200_megabytes_fit_into_bounded_memory(data: P
     with gzip.open(bomb, "wb", compresslevel=9) as stream:
         for _ in range(400):
             stream.write(b" " * (1 << 20))
-    done = _bounded("ingest", bomb, "--data", data)
+    done = _bounded(data, "ingest", bomb)
     refused(done, "not-that-format", 65)
     long = tmp_path / "long.txt"
     with long.open("wb") as plain:
         for _ in range(200):
             plain.write(b"a" * (1 << 20))
         plain.write(b"\nlong-line-neighbour.example\n")
-    done = _bounded("ingest", long, "--connector", "delimited", "--data", data, "--json")
+    done = _bounded(data, "ingest", long, "--connector", "delimited", "--json")
     assert done.returncode == 0, done.stderr
     counts = json.loads(done.stdout)
     assert (counts["stored"], counts["quarantined"]) == (1, 1)
@@ -136,11 +137,12 @@ def test_a_gzip_bomb_and_a_line_of_200_megabytes_fit_into_bounded_memory(data: P
         eve.write(line)
         eve.write('{"timestamp":"' + "a" * (50 << 20) + '"}\n')
         eve.write(line.replace("192.0.2.1", "192.0.2.3"))
-    done = _bounded("ingest", log, "--sensor", "perimeter-ids", "--data", data, "--json")
+    done = _bounded(data, "ingest", log, "--sensor", "perimeter-ids", "--json")
     assert done.returncode == 0, done.stderr
     assert (json.loads(done.stdout)["events"], json.loads(done.stdout)["quarantined"]) == (2, 1)
 
 
+@ABOUT_SQLITE
 def test_a_full_disk(data: Path, tmp_path: Path) -> None:
     many = tmp_path / "many.txt"
     many.write_text("".join(f"198.51.{n >> 8}.{n & 255}\n" for n in range(60_000)))
@@ -161,6 +163,7 @@ def test_a_full_disk(data: Path, tmp_path: Path) -> None:
     assert told("verify", data=data)["ok"]
 
 
+@ABOUT_SQLITE
 def test_a_locked_database(data: Path) -> None:
     holder = sqlite3.connect(data / "hub.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
@@ -172,6 +175,7 @@ def test_a_locked_database(data: Path) -> None:
         holder.close()
 
 
+@ABOUT_SQLITE
 @pytest.mark.parametrize(
     ("content", "code", "status"),
     [(b"This is not a database, but a text file.\n" * 2000, "store-corrupt", 74), (None, "store-version", 78)],
@@ -189,6 +193,7 @@ def test_a_file_that_is_no_store_of_ours(tmp_path: Path, content: bytes | None, 
     refused(threathub("search", "x", data=folder), code, status)
 
 
+@ABOUT_SQLITE
 def test_a_damaged_store(data: Path, tmp_path: Path) -> None:
     copy = tmp_path / "data"
     copy.mkdir()

@@ -16,12 +16,13 @@ import typer.main
 from hub.cli.main import app
 from hub.store.moving import MARK
 from hub.store.ports import Batch, DocumentWrite
-from hub.store.sqlite.engine import SqliteStore
 from tests.e2e.conftest import ROOT, command, environment, threathub, told
+from tests.stores import address_of, on_elastic, settings_of, store_in
 
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FOREVER = {"serve", "worker", "demo"}
+FILE = re.compile(r"^sqlite:///(.*)/hub\.db$")
 PLACEHOLDERS = {"ID", "FILE", "NAME", "USER", "LOG"}
 
 
@@ -79,18 +80,23 @@ class TestAHubOfOnesOwn:
         assert threathub("org", "remove", "acme", data=data).returncode == 0
 
     def test_a_store_is_moved_and_a_half_moved_one_is_not_used(self, data: Path, tmp_path: Path) -> None:
-        old, new = f"sqlite:///{data / 'hub.db'}", f"sqlite:///{tmp_path / 'hub.db'}"
-        moved = told("migrate", old, new)
+        one, two = tmp_path / "one", tmp_path / "two"
+        one.mkdir()
+        two.mkdir()
+        old, new = address_of(data), address_of(one)
+        moved = told("migrate", old, new, data=data)
         assert moved["documents"] > 0
-        assert [row["name"] for row in told("user", "list", data=tmp_path)] == ["admin"]
-        assert threathub("migrate", old, new).returncode == 65
-        assert threathub("migrate", "sqlite:////nowhere.db", new).returncode == 66
-        assert threathub("migrate", old, "nonsense").returncode == 78
-        (tmp_path / "hub.db").rename(tmp_path / "used.db")
-        halfway = SqliteStore(tmp_path / "hub.db")
+        assert [row["name"] for row in told("user", "list", data=one)] == ["admin"]
+        [entry] = told("audit", "list", "--action", "migrate", data=one)
+        assert (entry["target"], entry["details"], entry["result"]) == (new, {"from": old}, "done")
+        told("audit", "verify", data=one)
+        assert threathub("migrate", old, new, data=data).returncode == 65
+        assert threathub("migrate", "sqlite:////nowhere.db", new, data=data).returncode == 66
+        assert threathub("migrate", old, "nonsense", data=data).returncode == 78
+        halfway = store_in(two)
         halfway.commit(Batch(documents=[DocumentWrite(*MARK, b"{}")]))
         halfway.close()
-        done = threathub("user", "list", data=tmp_path)
+        done = threathub("user", "list", data=two)
         assert done.returncode == 78
         assert "migrate" in done.stderr
 
@@ -183,8 +189,17 @@ def test_the_commands_of_the_manual_work(demo, tmp_path: Path) -> None:
             words += ["--data", str(copy)]
         if words[:2] == ["feed", "run"] or PLACEHOLDERS.intersection(words):
             continue  # it would fetch, or stands for something of the reader's own
+        if on_elastic():
+            words = [FILE.sub(lambda found: address_of(tmp_path / found[1]), word) for word in words]
+        settings = settings_of(tmp_path / words[words.index("--data") + 1])
         done = subprocess.run(
-            command(*words), capture_output=True, text=True, timeout=60, cwd=tmp_path, env=environment(), check=False
+            command(*words),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=tmp_path,
+            env=environment(**settings),
+            check=False,
         )
         assert done.returncode == 0, (page, line, done.stderr)
 

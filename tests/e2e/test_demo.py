@@ -18,8 +18,8 @@ from taxii2client.v21 import Collection, Server, as_pages
 from hub.access.principal import ROLES
 from hub.errors import HubError
 from hub.store.ports import HUB, PageQuery, Versions
-from hub.store.sqlite.engine import SqliteStore
 from tests.e2e.conftest import ROOT, Demo, command, environment, free_port, start_demo, stop, threathub, told
+from tests.stores import settings_of, store_in
 
 pytestmark = pytest.mark.xdist_group("demo")
 
@@ -143,7 +143,7 @@ def test_counts_of_every_feed_add_up(demo: Demo) -> None:
 def test_stix_2_0_was_upgraded_and_its_original_kept(demo: Demo) -> None:
     report = next(one for one in pulled(demo, "partner-indicators") if one["type"] == "report" and "Lumma" in str(one))
     assert report["spec_version"] == "2.1"
-    store = SqliteStore(demo.data / "hub.db", read_only=True)
+    store = store_in(demo.data, create=False)
     change = store.get(HUB, [report["id"]])[report["id"]]
     original = json.loads(store.original(HUB, change.id, change.version or 0) or b"")
     store.close()
@@ -180,7 +180,7 @@ def test_search_and_match_work_while_the_hub_runs(demo: Demo) -> None:
 
 def everything(data: Path) -> dict[str, set[tuple[str, str]]]:
     """Return what a store holds: collection -> (id, type) of every object."""
-    store = SqliteStore(data / "hub.db", read_only=True)
+    store = store_in(data, create=False)
     held: dict[str, set[tuple[str, str]]] = {}
     for change in store.read_log(0, 1_000_000):
         held.setdefault(change.collection, set()).add((change.id, change.type))
@@ -197,7 +197,7 @@ def test_killed_while_it_fills_and_started_again_it_has_the_same(demo: Demo, tmp
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd=ROOT,
-            env=environment(),
+            env=environment(**settings_of(data)),
             start_new_session=True,
         )
         while process.poll() is None and _position(data) < position:
@@ -214,7 +214,7 @@ def test_killed_while_it_fills_and_started_again_it_has_the_same(demo: Demo, tmp
 
 def _position(data: Path) -> int:
     try:
-        store = SqliteStore(data / "hub.db", read_only=True)
+        store = store_in(data, create=False)
     except HubError:
         return 0  # not made yet
     try:
@@ -225,15 +225,15 @@ def _position(data: Path) -> int:
 
 def test_a_second_start_goes_on_and_adds_nothing(demo: Demo, tmp_path: Path) -> None:
     data = tmp_path / "copy"
-    data.mkdir()
-    assert threathub("backup", data / "hub.db", data=demo.data).returncode == 0
+    assert threathub("backup", tmp_path / "copy.db", data=demo.data).returncode == 0
+    assert threathub("restore", tmp_path / "copy.db", data=data).returncode == 0
     (data / "demo-accounts.json").write_text((demo.data / "demo-accounts.json").read_text())
     before = everything(data)
     again = start_demo(data, free_port())
     assert again.told["accounts"] == demo.told["accounts"]
     assert stop(again.process) == 0
     assert everything(data) == before
-    store = SqliteStore(data / "hub.db", read_only=True)
+    store = store_in(data, create=False)
     for name in before:
         page = store.read_manifest(HUB, PageQuery(name, versions=Versions(all=True, last=False), limit=100_000))
         seen = [(entry.id, entry.version_text, entry.spec_version) for entry in page.entries]

@@ -35,6 +35,8 @@ DEMAND = "HUB_TESTS_DEMAND_ELASTIC"
 """Environment variable: where it is set, tests that need a node fail without one."""
 GIVEN = "HUB_TESTS_NODE"
 """Environment variable: the address of a node that runs already, to be used instead."""
+SESSION = "HUB_TESTS_SESSION"
+"""Environment variable: the process whose end ends the node, where several test sessions share one."""
 SHARDS = "HUB_TESTS_SHARDS"
 """Environment variable: into how many shards the stores of tests are divided."""
 MISSING = "needs Java 17 or newer and Maven (Debian: openjdk-17-jre-headless, maven) for a real Elasticsearch node"
@@ -60,16 +62,21 @@ class NoNode(Exception):
     """There can be no node here; the text says why and what to install."""
 
 
+def possible() -> bool:
+    """Say whether there can be a node here, or is one already."""
+    return bool(os.environ.get(GIVEN) or (shutil.which("java") and shutil.which("mvn")))
+
+
 def begin() -> Path:
     """Start the session's node if nobody has; return the folder where its address appears.
 
     Raises:
         NoNode: Java or Maven is missing.
     """
-    if not shutil.which("java") or not shutil.which("mvn"):
+    if not possible():
         raise NoNode(MISSING)
     # Workers of pytest-xdist end before the session does; their parent is the session.
-    session = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+    session = int(os.environ.get(SESSION, os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()))
     shared = Path(tempfile.gettempdir()) / f"city-threat-hub-session-{session}"
     shared.mkdir(mode=0o700, exist_ok=True)
     with (shared / "lock").open("w") as lock, (shared / "log").open("ab") as log:

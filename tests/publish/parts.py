@@ -15,6 +15,7 @@ from hub.model.items import StixItem
 from hub.model.markings import MARKING_ID
 from hub.settings import Settings
 from hub.store.ports import PageQuery, Scope, Versions
+from tests.stores import settings_of
 
 PASSWORD = "a long enough password"
 MEMBERS = (
@@ -29,7 +30,8 @@ MEMBERS = (
 
 def new_hub(data: Path, feeds: Path | None = None) -> Hub:
     """Make a hub with six members, one account each, and a senior analyst; the federal agency is trusted."""
-    hub = open_hub(Settings(data=data, trusted_organisations=("fed",), feeds=feeds), create=True)
+    given = {"data": data, "trusted_organisations": ("fed",), "feeds": feeds, **settings_of(data)}
+    hub = open_hub(Settings.model_validate(given), create=True)
     hub.accounts.add_group(Group("utilities", "Utilities", sector=True))
     for organisation, user, role in MEMBERS:
         hub.accounts.add_organisation(organisation)

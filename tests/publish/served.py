@@ -19,6 +19,7 @@ from taxii2client.v21 import Collection, as_pages
 
 from hub.app import Hub
 from tests.publish.parts import new_hub
+from tests.stores import environment_of
 
 SHARED = """
 key = "shared"
@@ -110,6 +111,7 @@ def serving(data: Path) -> Iterator[Served]:
         port = int(probe.getsockname()[1])
     environment = {
         **os.environ,
+        **environment_of(data),
         "THREATHUB_TRUSTED_ORGANISATIONS": '["fed"]',
         "THREATHUB_WORKER": "false",
         "THREATHUB_FEEDS": str(data / "own"),

@@ -16,6 +16,7 @@ from taxii2client.v21 import Collection, as_pages
 from hub.model.audience import TLP
 from tests.publish.parts import indicator, next_version, report
 from tests.publish.served import Served
+from tests.stores import environment_of, writes
 
 TAXII = "application/taxii+json;version=2.1"
 
@@ -77,11 +78,10 @@ def test_polls_that_bring_nothing_new_write_nothing(served: Served) -> None:
     hand_in(served, "lea", report())
     collection = served.collection("ben", "federal-advisories")
     objects(collection)
-    database = Path(served.hub.settings.store_address.removeprefix("sqlite:///"))
-    before = {path: path.stat().st_mtime_ns for path in database.parent.glob("hub.db*")}
+    before = writes(served.hub.settings.data)
     for _ in range(3):
         objects(collection)
-    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert writes(served.hub.settings.data) == before
 
 
 def test_others_advisories_wait_and_a_note_acknowledges(served: Served) -> None:
@@ -143,6 +143,7 @@ def test_the_command_line_pushes_tells_and_ends(served: Served, tmp_path: Path) 
     def command(*words: str) -> Any:
         environment = {
             **os.environ,
+            **environment_of(served.hub.settings.data),
             "THREATHUB_DATA": str(served.hub.settings.data),
             "THREATHUB_TRUSTED_ORGANISATIONS": '["fed"]',
         }

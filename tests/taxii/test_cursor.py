@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.errors import BadCursor
-from hub.store.sqlite.engine import SqliteStore
 from hub.taxii.cursor import Cursors, Place
+from tests.stores import store_in
 
 
 @pytest.fixture(scope="module")
 def cursors(tmp_path_factory: pytest.TempPathFactory) -> list[Cursors]:
     """Two workers over one store, and one over another."""
-    made = []
+    made, folders = [], tmp_path_factory.mktemp("stores")
     for name in ("one", "one", "other"):
-        store = SqliteStore(tmp_path_factory.getbasetemp() / f"{name}.db")
+        store = store_in(folders / name)
         made.append(Cursors(store))
         store.close()
     return made
