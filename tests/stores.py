@@ -45,6 +45,8 @@ def address_of(folder: Path) -> str:
 
 def store_in(folder: Path, *, create: bool = True) -> Movable:
     """Open the store that belongs to a folder, again and again, as several processes would."""
+    if create:
+        folder.mkdir(parents=True, exist_ok=True)
     return open_store(address_of(folder), access=Access(replicas=0, shards=node.shards()), create=create)
 
 

@@ -82,7 +82,6 @@ class TestAHubOfOnesOwn:
     def test_a_store_is_moved_and_a_half_moved_one_is_not_used(self, data: Path, tmp_path: Path) -> None:
         one, two = tmp_path / "one", tmp_path / "two"
         one.mkdir()
-        two.mkdir()
         old, new = address_of(data), address_of(one)
         moved = told("migrate", old, new, data=data)
         assert moved["documents"] > 0
