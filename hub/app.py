@@ -55,8 +55,8 @@ from hub.publish.finding import Finder
 from hub.publish.publication import Publication, publication_of
 from hub.publish.sharing import uses_of
 from hub.settings import DOOR, Settings, export_settings, load_settings
+from hub.store.moving import Movable
 from hub.store.opening import open_store
-from hub.store.ports import Store
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -70,7 +70,7 @@ class Hub:
     """A whole hub over one store. Made by `open_hub`; `close` it."""
 
     settings: Settings
-    store: Store
+    store: Movable
     audit: Audit
     accounts: Accounts
     collections: Collections
@@ -304,7 +304,7 @@ def open_hub(settings: Settings, *, create: bool = False) -> Hub:
         raise
 
 
-def _store(settings: Settings, create: bool) -> Store:
+def _store(settings: Settings, create: bool) -> Movable:
     try:
         return open_store(
             settings.store_address,
@@ -317,7 +317,7 @@ def _store(settings: Settings, create: bool) -> Store:
         raise NoSuchFile(f"there is no hub in {where}: make one with `threathub init --data {settings.data}`") from None
 
 
-def _composed(settings: Settings, store: Store) -> Hub:
+def _composed(settings: Settings, store: Movable) -> Hub:
     feeds = load_feeds(_folders("feeds", "sources", settings.feeds))
     collections = Collections.load(_folders("feeds", "collections", settings.feeds))
     warning_lists = WarningLists.load(
@@ -356,7 +356,7 @@ def _composed(settings: Settings, store: Store) -> Hub:
 
 
 def _correlation(
-    settings: Settings, store: Store, gate: Gate, lists: WarningLists, trust: Mapping[str, int]
+    settings: Settings, store: Movable, gate: Gate, lists: WarningLists, trust: Mapping[str, int]
 ) -> Correlation:
     return Correlation(
         store,

@@ -68,6 +68,7 @@ for name, group in (
     ("access", access.commands),
     ("audit", audit.commands),
     ("config", config.commands),
+    ("store", upkeep.stores),
 ):
     for command in group.registered_commands:
         _audit(f"{name} ", command)

@@ -25,6 +25,7 @@ from hub.store.opening import open_store
 from hub.store.sqlite.engine import SqliteStore
 
 commands = typer.Typer()
+stores = typer.Typer(help="What holds the data.", no_args_is_help=True)
 
 
 @commands.command()
@@ -159,6 +160,32 @@ def migrate(
         f"Moved {extent.changes} changes, {extent.ledger} ledger rows and {extent.documents} documents, and found both "
         f"stores equal. Now set store to {target} and start the hub."
     )
+
+
+@stores.command()
+def upgrade(
+    abandon: Annotated[bool, typer.Option("--abandon", help="Give up an upgrade that is not finished.")] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Move the data on Elasticsearch to new indices while the hub serves.
+
+    For a new version of their mappings, or another `store_shards`. First install the new version of the hub on every
+    machine. One that was interrupted goes on when the command is given again. It needs room for the indices twice, and
+    the rights to make and delete indices. A SQLite store needs nothing.
+    """
+    with opened(data) as hub:
+        if abandon:
+            done = hub.store.abandon_upgrade()
+        else:
+            with _bars() as progress:
+                done = hub.store.upgrade(progress)
+    if as_json:
+        print_json({"upgraded": done and not abandon, "abandoned": done and abandon})
+    elif not done:
+        print_text("There is nothing to give up." if abandon else "The store is as it should be.")
+    else:
+        print_text("Given up; the store is as it was." if abandon else "Done; the old indices are deleted.")
 
 
 @contextmanager

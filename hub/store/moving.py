@@ -103,6 +103,14 @@ class Snapshot(Protocol):
         ...
 
 
+class Progress(Protocol):
+    """Told how far a move is."""
+
+    def __call__(self, part: Part, done: int, of: int, /) -> None:
+        """So many records of a part are written or compared, of so many."""
+        ...
+
+
 class Movable(Store, Protocol):
     """A store that can be moved out of and into."""
 
@@ -114,12 +122,21 @@ class Movable(Store, Protocol):
         """Write records as they are; those that are there already are passed over."""
         ...
 
+    def upgrade(self, progress: Progress) -> bool:
+        """Bring what holds the data to the form of this program and of the settings, while readers and writers go on.
 
-class Progress(Protocol):
-    """Told how far a move is."""
+        One that was interrupted goes on when it is asked for again.
 
-    def __call__(self, part: Part, done: int, of: int, /) -> None:
-        """So many records of a part are written or compared, of so many."""
+        Returns:
+            Whether there was anything to do.
+
+        Raises:
+            Conflict: one to another form is not finished. StoreCorrupt: the new form does not hold what the old does.
+        """
+        ...
+
+    def abandon_upgrade(self) -> bool:
+        """Give up an upgrade that is not finished; say whether there was one."""
         ...
 
 

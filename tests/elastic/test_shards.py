@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from hub.store.elastic import indices
 from hub.store.elastic.cluster import Address
 from hub.store.elastic.engine import ElasticStore
 from hub.store.elastic.entries import intent
 from hub.store.elastic.indices import Layout
+from hub.store.elastic.names import shard_of
 from hub.store.ports import Batch, PageQuery
 from tests.contract.drafts import STRANGER, draft, objects
 
@@ -30,11 +30,13 @@ def test_every_shard_has_its_marks_and_its_share(store: ElasticStore):
     store.commit(Batch([draft(f"x--{number}") for number in range(200)]))
     now = store._generations.current
     found = store._cluster.search(now.objects, {"query": {"match_all": {}}, "size": 1000})["hits"]["hits"]
-    counts = Counter(indices._shard_of(store._cluster, now.objects, hit["_id"]) for hit in found)
+    counts = Counter(shard_of(hit["_id"], 4) for hit in found)
     assert (now.shards, len(set(now.marks.intents + now.marks.barriers))) == (4, 8)
     assert len(counts) == 4 and min(counts.values()) > 40
-    for ids in now.marks:
-        assert [indices._shard_of(store._cluster, now.objects, id) for id in ids] == [0, 1, 2, 3]
+    asked = [*now.marks.intents, *now.marks.barriers, *(hit["_id"] for hit in found[:20])]
+    answers = [store._cluster.client.search_shards(index=now.objects, routing=id)["shards"][0][0] for id in asked]
+    assert [answer["shard"] for answer in answers] == [shard_of(id, 4) for id in asked]
+    assert [shard_of(id, 4) for id in asked[:8]] == [0, 1, 2, 3] * 2
 
 
 def test_a_state_that_only_some_shards_show_is_not_looked_at(store: ElasticStore):

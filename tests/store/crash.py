@@ -18,6 +18,7 @@ import select
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -179,6 +180,8 @@ class Process:
                 if may_be_away and isinstance(error, StoreUnavailable):
                     os.kill(os.getpid(), signal.SIGKILL)
                 _report(writer, {"fault": f"{error} {error.__cause__}"})
+            except BaseException:  # noqa: BLE001 - whatever it is, it is a fault
+                _report(writer, {"fault": traceback.format_exc()})
             finally:
                 os._exit(1)
         os.close(writer)

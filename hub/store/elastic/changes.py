@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Container
 from hashlib import blake2b
 from typing import Any
 
@@ -90,6 +91,21 @@ def note_source(id: str, version: int | None, last: Source, position: int, date:
 
 def _placed(what: str, position: int, date: int, id: str, type_: str) -> Source:
     return {"what": what, "pos": position, "back": -position, "date": date, "id": id, "type": type_}
+
+
+def reduced(source: Source, fields: Container[str]) -> Source:
+    """Return a document with no fields but these to be found by; the others are kept where nothing finds them."""
+    found = {name: value for name, value in source.items() if name in fields}
+    left = {name: value for name, value in source.items() if name not in fields}
+    return found | {"doc": {**source.get("doc", {}), "left": left}} if left else found
+
+
+def restored(source: Source) -> Source:
+    """Return the document that was `reduced`, or that never was."""
+    left = source.get("doc", {}).get("left")
+    if left is None:
+        return source
+    return {**source, **left, "doc": {name: value for name, value in source["doc"].items() if name != "left"}}
 
 
 def change_of(source: Source, places: Places) -> Change:

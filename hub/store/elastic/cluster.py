@@ -163,21 +163,32 @@ class Cluster:
         Raises:
             Missing: there is no such index; writing never makes one.
         """
+        return self._bulk(index, [(id, version, source) for id, source in documents], b"external_gte", refresh)
+
+    def copy(self, index: str, documents: Sequence[tuple[str, int, bytes]]) -> list[str]:
+        """Write documents of other indices with their versions, each unless that or a later version of it is there.
+
+        Returns:
+            The ids of those that the mapping does not take.
+        """
+        return self._bulk(index, documents, b"external", refresh=False)
+
+    def _bulk(
+        self, index: str, documents: Sequence[tuple[str, int, bytes]], version_type: bytes, refresh: bool
+    ) -> list[str]:
+        if not documents:
+            return []
         operations: list[Any] = []
-        ids: list[str] = []
-        for id, source in documents:
-            ids.append(id)
-            operations += (
-                b'{"index":{"_id":"%s","version":%d,"version_type":"external_gte"}}' % (id.encode(), version),
-                source,
-            )
+        for id, version, source in documents:
+            action = b'{"index":{"_id":"%s","version":%d,"version_type":"%s"}}'
+            operations += (action % (id.encode(), version, version_type), source)
         with mapped():
             answer = self.client.bulk(
                 index=index, operations=operations, refresh=refresh, require_alias=True, timeout=SERVER_WAIT
             )
         refused = []
         if answer["errors"]:
-            for id, item in zip(ids, answer["items"], strict=True):
+            for (id, _, _), item in zip(documents, answer["items"], strict=True):
                 # While a node fails the answer's key is not always the one that was asked for.
                 (result,) = item.values()
                 status = result["status"]

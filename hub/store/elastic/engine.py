@@ -18,9 +18,10 @@ from hub.store.elastic.objects import SEARCH_TIME, Objects
 from hub.store.elastic.places import Places
 from hub.store.elastic.planning import Planner
 from hub.store.elastic.snapshots import Snapshots
+from hub.store.elastic.upgrade import Upgrade
 from hub.store.facets import FacetQuery, Facets
 from hub.store.grouping import GroupCommit, Turn
-from hub.store.moving import Portion, copy_snapshot
+from hub.store.moving import Portion, Progress, copy_snapshot
 from hub.store.ports import (
     Batch,
     Change,
@@ -66,6 +67,7 @@ class ElasticStore:
         self._snapshots = Snapshots(self._cluster, self._generations, self._journal, self._places, patience)
         self._objects = Objects(self._snapshots)
         self._planner = Planner(self._journal, self._snapshots, self._places)
+        self._upgrade = Upgrade(self._cluster, self._generations, self._journal, layout)
         self._commits = GroupCommit(self._write, patience)
 
     def commit(self, batch: Batch) -> list[Outcome]:
@@ -189,6 +191,14 @@ class ElasticStore:
     def receive(self, portion: Portion) -> None:
         """See `hub.store.moving.Movable.receive`."""
         self._journal.append(lambda state: self._planner.receive(portion, state))
+
+    def upgrade(self, progress: Progress) -> bool:
+        """See `hub.store.moving.Movable.upgrade`."""
+        return self._upgrade.run(progress)
+
+    def abandon_upgrade(self) -> bool:
+        """See `hub.store.moving.Movable.abandon_upgrade`."""
+        return self._upgrade.abandon()
 
     def close(self) -> None:
         """See `hub.store.ports.Store.close`."""

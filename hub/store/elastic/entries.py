@@ -22,6 +22,7 @@ class Barrier(NamedTuple):
         ledger: the last entry with something for the ledger.
         largest: bytes of the largest object there ever was.
         generation: the indices that are read. upcoming: those that are being filled to follow them, 0 is none.
+        begun: the last generation that was ever begun.
     """
 
     number: int = 0
@@ -33,6 +34,7 @@ class Barrier(NamedTuple):
     largest: int = 0
     generation: int = 1
     upcoming: int = 0
+    begun: int = 1
 
     @classmethod
     def of(cls, source: Source) -> Barrier:

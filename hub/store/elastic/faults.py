@@ -30,6 +30,11 @@ class Missing(StoreCorrupt):
     """An index is not there: it was deleted, or others have taken its place meanwhile."""
 
 
+def missing() -> Missing:
+    """Return the error of an index that is not there."""
+    return Missing("An index of the hub is missing in Elasticsearch; restore it from a snapshot.")
+
+
 def unreachable() -> HubError:
     """Return the error of a cluster that does not answer."""
     return Passing(
@@ -52,7 +57,7 @@ def answered(status: int, kind: str, reason: str) -> HubError:
             "Elasticsearch takes no writes: its disks are nearly full, or the indices are read-only; free some space."
         )
     if kind in ("index_not_found_exception", "alias_not_found_exception"):
-        return Missing("An index of the hub is missing in Elasticsearch; restore it from a snapshot.")
+        return missing()
     if ("timeout" in kind and "search" in kind) or "Time exceeded" in reason:
         return TooSlow("Elasticsearch took too long over a search; try again.")
     if status == 413:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from hub.errors import StoreCorrupt
 from hub.store.elastic import indices
 from hub.store.elastic.cluster import Cluster, Source
 from hub.store.elastic.entries import Barrier
-from hub.store.elastic.faults import Missing
+from hub.store.elastic.faults import Missing, missing
 from hub.store.elastic.indices import Generation
 
 T = TypeVar("T")
@@ -46,7 +47,7 @@ class Generations:
             if number not in self._known:
                 self._known |= indices.generations(self._cluster)
             if number not in self._known:
-                raise Missing("An index of the hub is missing in Elasticsearch; restore it from a snapshot.")
+                raise missing()
             return self._known[number]
 
     def follow(self, number: int) -> None:
@@ -67,15 +68,19 @@ class Generations:
                 if not self._replaced(asked):
                     raise
 
-    def _replaced(self, missing: Generation) -> bool:
+    def _replaced(self, asked: Generation) -> bool:
         """Look for the generation that is read now; say whether it is another than the one that is missing."""
-        with self._lock:
-            self._known = indices.generations(self._cluster)
-            if not self._known:
+        there = None
+        while True:
+            before, there = there, indices.generations(self._cluster)
+            if not there or there == before:
                 return False
-            self.current = self._known[min(self._known)]
-        self.barrier()
-        return self.current.number != missing.number
+            with self._lock:
+                self._known = there
+                self.current = there[min(there)]
+            with suppress(Missing):
+                self.barrier()
+                return self.current.number != asked.number
 
     def barrier(self) -> Barrier:
         """Return up to where everything is in every shard of the generation that is read, which may be another then.

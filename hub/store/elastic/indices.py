@@ -153,11 +153,12 @@ def make_generation(cluster: Cluster, number: int, layout: Layout) -> None:
     make(cluster, "objects", _name(cluster, "objects", number), layout)
 
 
-def drop_generation(cluster: Cluster, generation: Generation) -> None:
+def drop_generation(cluster: Cluster, number: int) -> None:
     """Delete the indices of a generation; that of the objects last, because it says which generation is read."""
     with mapped():
-        for name in (generation.ledger, generation.objects):
-            for index in cluster.again(lambda: cluster.client.indices.get_alias(name=name)):  # noqa: B023
+        for part in ("ledger", "objects"):
+            pattern = f"{cluster.prefix}-{part}-{number}-v*"
+            for index in cluster.again(lambda: cluster.client.indices.get(index=pattern)):  # noqa: B023
                 cluster.client.indices.delete(index=index, ignore_unavailable=True)
 
 
@@ -184,27 +185,20 @@ def _generation(cluster: Cluster, number: int, mappings: dict[str, Any], setting
         raise StoreVersion(_FOREIGN)
     if version > MAPPING:
         raise StoreVersion("The indices are of a newer version of City Threat Hub; install that version or newer.")
-    name, shards = _name(cluster, "objects", number), int(settings["number_of_shards"])
+    shards = int(settings["number_of_shards"])
     return Generation(
         number,
-        name,
+        _name(cluster, "objects", number),
         _name(cluster, "ledger", number),
         version,
         shards,
-        marks(shards, lambda id: _shard_of(cluster, name, id)),
+        marks(shards),
         frozenset(mappings["properties"]),
     )
 
 
 def _name(cluster: Cluster, part: Part, generation: int) -> str:
     return f"{cluster.prefix}-{part}-{generation}"
-
-
-def _shard_of(cluster: Cluster, name: str, id: str) -> int:
-    with mapped():
-        answer = cluster.again(lambda: cluster.client.search_shards(index=name, routing=id))
-    ((first, *_),) = answer["shards"]
-    return int(first["shard"])
 
 
 def _exists(cluster: Cluster, name: str) -> bool:
@@ -227,7 +221,7 @@ def make(cluster: Cluster, part: Part, name: str, layout: Layout) -> None:
                     },
                     settings={
                         "number_of_shards": layout.shards,
-                        # A document's shard then depends on nothing else.
+                        # A document's shard then depends on nothing else (`hub.store.elastic.names.shard_of`).
                         "number_of_routing_shards": layout.shards,
                         "number_of_replicas": layout.replicas,
                         "translog.durability": "request",

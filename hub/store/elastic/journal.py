@@ -23,6 +23,7 @@ from typing import Literal, Protocol, TypeVar
 import orjson
 
 from hub.errors import HubError, StoreCorrupt, StoreUnavailable
+from hub.store.elastic.changes import reduced
 from hub.store.elastic.cluster import Cluster, Got, Source
 from hub.store.elastic.entries import Barrier, Entry, intent
 from hub.store.elastic.faults import RETRY_AFTER, Missing, Passing
@@ -38,9 +39,10 @@ BLANKED_TOGETHER = 50
 """Entries after which blanking goes on."""
 HELP_AFTER = 1.0
 """Seconds after which others apply an entry that its writer left lying."""
-_BAREST = frozenset(
+BAREST = frozenset(
     ("what", "pos", "back", "date", "id", "type", "place", "newer", "older", "newer_spec", "later", "doc")
 )
+"""Without these a document of the objects' index is none."""
 
 
 class Moved(Exception):
@@ -57,6 +59,7 @@ class Planned(Protocol):
 
 
 P = TypeVar("P", bound=Planned)
+T = TypeVar("T")
 
 
 class Journal:
@@ -75,12 +78,19 @@ class Journal:
 
     def open(self) -> None:
         """Make the first barriers if there are none; apply what a killed process left."""
-        first = self._generations.current
-        if None in self._cluster.read_many(first.objects, first.marks.barriers):
-            self._patiently(lambda: self._begin(first))
+        # Indices that another process is making may not be there on any node yet.
+        barriers = self._patiently(
+            lambda: self._generations.reading(lambda now: self._cluster.read_many(now.objects, now.marks.barriers))
+        )
+        if None in barriers:
+            self._patiently(lambda: self._begin(self._generations.current))
         left = 1 + self.state().number
-        if self._cluster.get(self._log, entry_id(left)) is not None:
+        if self.is_taken(left):
             self.help(left)
+
+    def is_taken(self, number: int) -> bool:
+        """Say whether somebody created an entry of this number."""
+        return self._cluster.get(self._log, entry_id(number)) is not None
 
     def state(self) -> Barrier:
         """Return where the store stands."""
@@ -194,17 +204,15 @@ class Journal:
         self._mark_rows(first, 0)
         self._cluster.write(first.objects, 0, [*_intents(first, 0), *_barriers(first, Barrier())], refresh=True)
 
-    def _patiently(self, work: Callable[[], None]) -> None:
+    def _patiently(self, work: Callable[[], T]) -> T:
         """Do what may be done twice, until it is done or patience ends."""
         deadline = time.monotonic() + self._patience
         while True:
             try:
-                work()
+                return work()
             except Passing:
                 _check(deadline)
                 _wait(0.1)
-            else:
-                return
 
     def _apply(self, entry: Entry) -> None:
         for number in entry.written:
@@ -218,9 +226,10 @@ class Journal:
 
     def _apply_to(self, target: Generation, entry: Entry) -> None:
         number = entry.barrier.number
-        if entry.rows:
-            for part in _parts(entry.rows.items()):
-                self._cluster.write(target.ledger, number, part)
+        for part in _parts(entry.rows.items()):
+            self._cluster.write(target.ledger, number, part)
+        if entry.rows or not entry.objects:
+            # One without anything is about the indices themselves (`hub.store.elastic.upgrade`).
             self._mark_rows(target, number)
         intents = _intents(target, number)
         for part in _parts(entry.objects.items()):
@@ -255,11 +264,8 @@ class Journal:
         First without what an older mapping does not know, then without all that may be left out.
         """
         refused: Iterable[str] = documents
-        for kept in (target.fields, _BAREST):
-            less = [
-                (id, orjson.dumps({name: value for name, value in documents[id].items() if name in kept}))
-                for id in refused
-            ]
+        for kept in (target.fields, BAREST):
+            less = [(id, orjson.dumps(reduced(documents[id], kept))) for id in refused]
             refused = self._cluster.write(target.objects, number, [*_intents(target, number), *less])
             if not refused:
                 return

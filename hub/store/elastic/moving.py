@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from hub.model.observables import index_key, key_of
-from hub.store.elastic.changes import change_of
+from hub.store.elastic.changes import change_of, restored
 from hub.store.elastic.cluster import Source
 from hub.store.elastic.controls import stored_document
 from hub.store.elastic.counts import row_of
@@ -51,7 +51,7 @@ class ElasticSnapshot:
         """See `hub.store.moving.Snapshot.changes`."""
         query = {"bool": {"filter": [{"terms": {"what": list(_STATES)}}, {"range": {"pos": {"gt": after}}}]}}
         for _, source in self._moment.scan("objects", query, ["pos"]):
-            yield self._change(source)
+            yield self._change(restored(source))
 
     def _change(self, source: Source) -> StoredChange:
         change, doc = change_of(source, self._moment.places), source["doc"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import cache
 from hashlib import blake2b
 from itertools import count
 from typing import NamedTuple
+
+import mmh3
 
 BARRIER = "~barrier"
 """Up to which entry of the log everything is in a shard (`hub.store.elastic.journal`); see `marks`."""
@@ -24,22 +26,22 @@ class Marks(NamedTuple):
     barriers: tuple[str, ...]
 
 
-def marks(shards: int, shard_of: Callable[[str], int]) -> Marks:
-    """Return ids for an intent and a barrier in each shard.
-
-    Args:
-        shards: how many there are. shard_of: says in which of them a document of an id lies.
-    """
-    return Marks(*(_one_in_each(stem, shards, shard_of) for stem in (INTENT, BARRIER)))
+def shard_of(id: str, shards: int) -> int:
+    """Return the shard that a document lies in, as Elasticsearch computes it (the field ``_routing`` of its manual)."""
+    return mmh3.hash(id.encode("utf-16-le")) % shards
 
 
-def _one_in_each(stem: str, shards: int, shard_of: Callable[[str], int]) -> tuple[str, ...]:
-    if shards == 1:
-        return (stem,)
+@cache
+def marks(shards: int) -> Marks:
+    """Return ids for an intent and a barrier in each shard."""
+    return Marks(_one_in_each(INTENT, shards), _one_in_each(BARRIER, shards))
+
+
+def _one_in_each(stem: str, shards: int) -> tuple[str, ...]:
     found: dict[int, str] = {}
     for number in count():
         id = f"{stem}-{number}"
-        found.setdefault(shard_of(id), id)
+        found.setdefault(shard_of(id, shards), id)
         if len(found) == shards:
             break
     return tuple(found[shard] for shard in range(shards))

@@ -10,7 +10,7 @@ from pathlib import Path
 from hub.errors import Conflict, HubError, StoreCorrupt, StoreFull
 from hub.store.facets import FacetQuery, Facets
 from hub.store.grouping import GroupCommit
-from hub.store.moving import Portion
+from hub.store.moving import Portion, Progress
 from hub.store.ports import (
     HUB,
     Batch,
@@ -214,6 +214,14 @@ class SqliteStore:
         """See `hub.store.moving.Movable.receive`."""
         with self._connections.writing() as db:
             receive(db, portion, self._collections, self._audiences, self._sensors)
+
+    def upgrade(self, progress: Progress) -> bool:  # noqa: ARG002 - there is never anything to tell
+        """See `hub.store.moving.Movable.upgrade`; opening a file does all there is to do."""
+        return False
+
+    def abandon_upgrade(self) -> bool:
+        """See `hub.store.moving.Movable.abandon_upgrade`."""
+        return False
 
     def close(self) -> None:
         """See `hub.store.ports.Store.close`."""
