@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -54,3 +55,15 @@ def test_the_number_of_shards_is_that_of_the_indices(store: ElasticStore, addres
     again = ElasticStore(address, layout=Layout(2, replicas=0))
     assert (again._generations.current.shards, again.head().position) == (4, 1)
     again.close()
+
+
+def test_who_makes_a_store_at_the_same_time_agrees_on_its_shards(address: Address):
+    layouts = [Layout(number % 3 + 1, replicas=0) for number in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        stores = list(pool.map(lambda layout: ElasticStore(address, layout=layout, patience=20), layouts))
+    settings = stores[0]._cluster.client.indices.get_settings(index=f"{address.prefix}-*-1")
+    assert len({one["settings"]["index"]["number_of_shards"] for one in settings.values()}) == 1
+    for number, store in enumerate(stores):
+        store.commit(Batch([draft(f"x--{number}")]))
+        assert store.head().position == number + 1
+        store.close()

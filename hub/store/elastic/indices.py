@@ -137,20 +137,20 @@ def prepare(cluster: Cluster, layout: Layout, *, create: bool) -> dict[int, Gene
         StoreVersion: the indices are somebody else's, or of a newer version of the hub.
     """
     found = generations(cluster)
-    if found and _exists(cluster, log_of(cluster)):
+    if found and all(_exists(cluster, name) for name in (log_of(cluster), found[min(found)].ledger)):
         return found
     if not create:
         raise NoSuchFile("there is no store of that name in Elasticsearch")
     make(cluster, "log", log_of(cluster), layout._replace(shards=1))
-    if not found:
-        make_generation(cluster, 1, layout)
+    make_generation(cluster, min(found, default=1), layout)
     return generations(cluster)
 
 
 def make_generation(cluster: Cluster, number: int, layout: Layout) -> None:
-    """Make the empty indices of a generation."""
-    make(cluster, "ledger", _name(cluster, "ledger", number), layout)
+    """Make the empty indices of a generation; if others do so too, all of them have the shards of the first index."""
     make(cluster, "objects", _name(cluster, "objects", number), layout)
+    made = generations(cluster)[number]
+    make(cluster, "ledger", made.ledger, layout._replace(shards=made.shards, mapping=made.mapping))
 
 
 def drop_generation(cluster: Cluster, number: int) -> None:
