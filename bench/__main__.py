@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-SECTIONS = ("pulling", "polling", "posting", "taking_in", "matching", "searching")
+SECTIONS = ("pulling", "polling", "posting", "taking_in", "matching", "searching", "elastic", "elastic_million")
 
 
 def main() -> None:

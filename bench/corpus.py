@@ -15,7 +15,7 @@ from hub.admission.warninglists import WarningLists
 from hub.model.audience import TLP, Audience
 from hub.model.observables import Observable
 from hub.model.tokens import tokens_of
-from hub.store.ports import Batch, Draft
+from hub.store.ports import Batch, Draft, Store
 from hub.store.sqlite.engine import SqliteStore
 
 ROOT = Path(__file__).parents[1]
@@ -90,12 +90,17 @@ def draft(number: int, *, searched: bool = True) -> Draft:
 def fill(path: Path, number: int, *, searched: bool = True) -> SqliteStore:
     """Return a store that holds so many indicators, which can be searched by words or (faster) cannot."""
     store = SqliteStore(path)
-    drafts = (draft(one, searched=searched) for one in range(number))
-    while batch := list(islice(drafts, 1000)):
-        store.commit(Batch(drafts=batch))
+    load(store, number, searched=searched)
     return store
 
 
-def gate(store: SqliteStore, cache: Path) -> Gate:
+def load(store: Store, number: int, *, searched: bool = True, together: int = 1000) -> None:
+    """Put so many indicators into a store, ``together`` in each commit."""
+    drafts = (draft(one, searched=searched) for one in range(number))
+    while batch := list(islice(drafts, together)):
+        store.commit(Batch(drafts=batch))
+
+
+def gate(store: Store, cache: Path) -> Gate:
     """Return the gate that a hub would put in front of the store."""
     return Gate(store, WarningLists.load(ROOT / "rules", None, cache=cache), home="city")

@@ -30,7 +30,7 @@ def run(folder: Path, scale: float) -> Iterator[Row]:
         data = folder / str(number)
         data.mkdir()
         store = corpus.fill(data / "hub.db", size)
-        token = _account(Accounts(store))
+        token = account(Accounts(store))
         store.close()
         floor = _floor(data / "floor.db", size)
         with served(data) as port:
@@ -47,7 +47,8 @@ def run(folder: Path, scale: float) -> Iterator[Row]:
         floor.close()
 
 
-def _account(accounts: Accounts) -> str:
+def account(accounts: Accounts) -> str:
+    """Make a city and a partner; return the partner's token."""
     accounts.add_organisation(Organisation("city", "City", "city"))
     accounts.add_organisation(Organisation("acme", "Acme"))
     accounts.add_user("acme", "acme", "partner")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,3 +41,22 @@ def seconds(work: Callable[[], object]) -> float:
     begun = time.perf_counter()
     work()
     return time.perf_counter() - begun
+
+
+def progress(text: str) -> None:
+    """Say what goes on, for those who wait."""
+    print(f"  {text}", file=sys.stderr, flush=True)
+
+
+def by_turns(number: int, *works: Callable[[], object]) -> list[list[float]]:
+    """Return how long each work takes, in order of size; they take turns, so that all meet the same weather."""
+    took: list[list[float]] = [[] for _ in works]
+    for _ in range(number):
+        for work, times in zip(works, took, strict=True):
+            times.append(seconds(work))
+    return [sorted(times) for times in took]
+
+
+def percentile(times: list[float], share: float) -> float:
+    """Return the time, in milliseconds, that so large a share stays below; ``times`` are sorted seconds."""
+    return times[min(len(times) - 1, int(len(times) * share))] * 1000

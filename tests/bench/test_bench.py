@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.elastic import node
 
-@pytest.mark.parametrize("section", ["pulling", "polling", "posting", "taking_in", "matching", "searching"])
+
+@pytest.mark.parametrize(
+    "section", ["pulling", "polling", "posting", "taking_in", "matching", "searching", "elastic", "elastic_million"]
+)
 def test_every_section_runs_and_compares(section: str) -> None:
+    if section.startswith("elastic"):
+        node.required()
     done = subprocess.run(
         [sys.executable, "-m", "bench", "--only", section, "--scale", "0.001", "--json"],
         capture_output=True,

@@ -56,6 +56,8 @@ cluster.max_shards_per_node: 10000
 ALONE = "node.name: one\ndiscovery.type: single-node\nhttp.port: 0\ntransport.port: 0\n"
 NO_FILES: Mapping[str, bytes] = MappingProxyType({})
 OPEN = "xpack.security.enabled: false\n"
+BRIEF = "-Xms512m -Xmx512m -XX:TieredStopAtLevel=1"
+"""A node that lives for a minute or two: the quick compiler alone is quicker."""
 
 
 class NoNode(Exception):
@@ -172,12 +174,21 @@ class Node:
 
     Args:
         archive: the distribution. settings: further lines of its configuration. files: more files beside it.
+        java: options of its Java machine. on_disk: where writes cost what they do elsewhere, not in memory.
     """
 
-    def __init__(self, archive: Path, settings: str = ALONE + OPEN, files: Mapping[str, bytes] = NO_FILES) -> None:
+    def __init__(
+        self,
+        archive: Path,
+        settings: str = ALONE + OPEN,
+        files: Mapping[str, bytes] = NO_FILES,
+        *,
+        java: str = BRIEF,
+        on_disk: bool = False,
+    ) -> None:
         # In memory where there is room: a test session makes and deletes hundreds of indices.
         fast = Path("/dev/shm")
-        room = fast.is_dir() and shutil.disk_usage(fast).free > 2 * 2**30
+        room = not on_disk and fast.is_dir() and shutil.disk_usage(fast).free > 2 * 2**30
         self._top = Path(tempfile.mkdtemp(prefix="city-threat-hub-node-", dir=fast if room else None))
         with zipfile.ZipFile(archive) as file:
             file.extractall(self._top)
@@ -192,12 +203,11 @@ class Node:
         if self._as_root:
             for path in (self._top, *self._top.rglob("*")):
                 os.chown(path, _NOBODY, _NOBODY)
-        java = Path(shutil.which("java") or "java").resolve().parents[1]
+        home = Path(shutil.which("java") or "java").resolve().parents[1]
         self._environment = {
             "PATH": os.environ["PATH"],
-            "ES_JAVA_HOME": str(java),
-            # It lives for a minute or two: the quick compiler alone is quicker.
-            "ES_JAVA_OPTS": "-Xms512m -Xmx512m -XX:TieredStopAtLevel=1",
+            "ES_JAVA_HOME": str(home),
+            "ES_JAVA_OPTS": java,
             "ES_TMPDIR": str(self._top / "tmp"),
             "HOME": str(self._top),
         }

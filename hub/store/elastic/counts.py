@@ -22,6 +22,7 @@ from hub.store.elastic.names import row_id
 from hub.store.ports import SAMPLES, LedgerCount, LedgerKey, LedgerRow
 
 _KEYS_AT_ONCE = 10_000
+_INTERVALS_AT_ONCE = 500
 _LAST_DAY = 2**31
 _IN_ORDER = [{"key": "asc"}, {"sensor": "asc"}, {"day": "asc"}]
 _decode = msgspec.msgpack.Decoder(Event).decode
@@ -116,9 +117,10 @@ def row_of(source: Source) -> LedgerRow:
 def _conditions(keys: Sequence[str], under: bool) -> Iterator[dict[str, Any]]:
     for at in range(0, len(keys), _KEYS_AT_ONCE):
         yield {"terms": {"key": [index_key(key) for key in keys[at : at + _KEYS_AT_ONCE]]}}
-    if under:
-        for low, high in dict.fromkeys(interval for key in keys for interval in span(key)):
-            yield {"range": {"key": {"gte": low, "lt": high}}}
+    intervals = list(dict.fromkeys(interval for key in keys for interval in span(key))) if under else []
+    for at in range(0, len(intervals), _INTERVALS_AT_ONCE):
+        some = intervals[at : at + _INTERVALS_AT_ONCE]
+        yield {"bool": {"should": [{"range": {"key": {"gte": low, "lt": high}}} for low, high in some]}}
 
 
 def _all(cluster: Cluster, index: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
