@@ -22,7 +22,7 @@ MAPPING = 1
 """Version of the mappings below: a number higher for every change that existing indices do not take."""
 PAGE = 20_000
 """Documents that one search may return."""
-_MARKS = 2 * 64
+MOST_MARKS = 2 * 64
 """Barriers and intents that come before them, of as many shards as the settings allow."""
 LONGEST_TERM = 8000
 """Characters of a term that is indexed: four bytes each stay below Lucene's limit of 32,766 bytes."""
@@ -58,7 +58,7 @@ MAPPINGS: dict[Part, dict[str, Any]] = {
         "later": _TERM,
         # What it is found by.
         "tokens": _TERM,
-        "keys": _TERM,
+        "keys": _SORTED,
         "match": _TERM,
         "created": _NUMBER,
         "valid_until": _NUMBER,
@@ -80,7 +80,11 @@ MAPPINGS: dict[Part, dict[str, Any]] = {
 # Searches see what the barrier's own refresh showed them and nothing in between.
 _SETTINGS: dict[Part, dict[str, Any]] = {
     "log": {"refresh_interval": "-1"},
-    "objects": {"refresh_interval": "-1", "max_result_window": PAGE + _MARKS},
+    "objects": {
+        "refresh_interval": "-1",
+        "max_result_window": PAGE + MOST_MARKS,
+        "max_inner_result_window": MOST_MARKS,
+    },
     "ledger": {"refresh_interval": "-1", "max_result_window": PAGE},
 }
 

@@ -21,6 +21,7 @@ SEARCH_TIME = "5s"
 """How long one search may take."""
 _AT_ONCE = 5000
 _KEYS_AT_ONCE = 1000
+_WINDOW = 20_000
 _PARTS = 8
 """Into how many parts keys are divided that find too much together."""
 
@@ -149,21 +150,30 @@ class Objects:
         return SearchPage(changes, changes[-1].position if len(hits) > limit else None)
 
     def match_keys(self, after: int, limit: int) -> list[tuple[int, str]]:
-        """Read matchable keys in order of position, never splitting a position."""
+        """Read matchable keys in order of position, never splitting a position.
+
+        It looks from window to window: all that lies behind a position would have to be gathered first.
+        """
         found: list[tuple[int, str]] = []
+        window = _WINDOW
         while len(found) < limit:
-            size = min(limit - len(found), _AT_ONCE)
-            query = {
-                "filter": [{"term": {"match": "yes"}}, {"term": {"what": "put"}}, {"range": {"pos": {"gt": after}}}]
-            }
-            hits = self._snapshots.search(query, size=size, fields=("pos", "keys")).hits
-            for hit in hits:
+            size, last = min(limit - len(found), _AT_ONCE), after + window
+            only = [
+                {"term": {"match": "yes"}},
+                {"term": {"what": "put"}},
+                {"range": {"pos": {"gt": after, "lte": last}}},
+            ]
+            answer = self._snapshots.search({"filter": only}, size=size, columns=("pos", "keys"))
+            for hit in answer.hits:
                 if len(found) >= limit:
-                    break
-                after = hit["_source"]["pos"]
-                found += [(after, key) for key in sorted(key_of(index) for index in hit["_source"]["keys"])]
-            if len(hits) < size:
+                    return found
+                ((after,), indexed) = hit["fields"]["pos"], hit["fields"].get("keys", ())
+                found += [(after, key) for key in sorted(map(key_of, indexed))]
+            if len(answer.hits) == size:
+                continue
+            if last >= answer.barrier.position:
                 break
+            after, window = last, window * (1 if len(answer.hits) > size // 4 else 4)
         return found
 
 
