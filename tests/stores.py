@@ -32,6 +32,11 @@ def on_elastic() -> bool:
     return os.environ.get(ENGINE, "sqlite") == "elastic"
 
 
+def examples(number: int) -> int:
+    """Return how many examples a property that works on a store is tried with: a commit takes far longer on a node."""
+    return max(number // 10, 5) if on_elastic() else number
+
+
 def address_of(folder: Path) -> str:
     """Return the address of the store that belongs to a folder."""
     if not on_elastic():

@@ -25,7 +25,7 @@ from hub.model.markings import MARKING_ID, PAP_IDS, TLP2_OBJECTS, TLP_EXTENSION
 from hub.store.moving import Movable
 from hub.store.ports import HUB, Batch, DocumentWrite, Outcome, Scope
 from tests.admission.parts import CITY, OTHER, PARTNER, Parts, indicator, item
-from tests.stores import store_in
+from tests.stores import examples, store_in
 
 
 def _parts(store: Movable, lists: WarningLists) -> Parts:
@@ -537,7 +537,7 @@ SEEDS = [
 ]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**32), st.sampled_from(SEEDS))
 def test_no_mutation_stops_its_neighbour(parts: Parts, seed: int, obj: dict[str, Any]) -> None:
     chance = random.Random(seed)

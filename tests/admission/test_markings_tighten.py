@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hub.model.audience import TLP, Reader, may
 from hub.model.markings import ACS_EXTENSION, PAP_EXTENSION, PAP_IDS, STATEMENT_IDS, TLP_EXTENSION, TLP_IDS
 from tests.admission.parts import OTHER, PARTNER, Parts, indicator, item
+from tests.stores import examples
 
 WORDS = ("clear", "white", "green", "amber", "amber+strict", "red", "mauve", 7)
 RELEASED = {"control_set": {"classification": "U", "formal_determination": ["PUBREL"]}}
@@ -76,7 +77,7 @@ def marked(parts: list[tuple[str, bool]]) -> dict[str, Any]:
     return indicator(object_marking_refs=whole or None, granular_markings=granules or None)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(placed, max_size=3), placed, st.sampled_from(TLP), st.sampled_from(("partner", "other", "nobody")))
 def test_adding_a_marking_never_widens(
     parts: Parts,

@@ -32,6 +32,7 @@ from tests.correlate.parts import (
     ledger_of,
     open_parts,
 )
+from tests.stores import examples
 
 MARCH = parse_timestamp("2026-03-01T00:00:00Z")
 
@@ -208,7 +209,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(STEPS, max_size=10))
 def test_any_order_of_work_ends_with_the_same_sightings(tmp_path_factory, steps):
     parts = open_parts(tmp_path_factory.mktemp("order"))

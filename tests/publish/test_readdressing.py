@@ -19,6 +19,7 @@ from hub.publish.farewells import SOURCE as FAREWELL
 from hub.publish.retraction import revoked_draft
 from hub.store.ports import HUB, Batch, PageQuery, Scope
 from tests.publish.parts import indicator, next_version, post, report, seen_by, work
+from tests.stores import environment_of
 
 NOBODYS = "marking-definition--4a4a4a4a-4a4a-4a4a-8a4a-4a4a4a4a4a4a"
 
@@ -134,9 +135,11 @@ def test_the_commands_need_the_role(hub: Hub, data: Path) -> None:
     post(hub, "lea", one)
     words = ["access", "loosen", one["id"], "--tlp", "TLP:AMBER+STRICT", "--reason", "agreed", "--data", str(data)]
     for user in ("lea", "ana"):
-        assert isinstance(CliRunner().invoke(app, [*words, "--as", user]).exception, NotAllowed)
+        assert isinstance(
+            CliRunner().invoke(app, [*words, "--as", user], env=environment_of(data)).exception, NotAllowed
+        )
     hub.accounts.add_user("sue", "city", "senior-analyst")
-    done = CliRunner().invoke(app, [*words, "--as", "sue", "--json"])
+    done = CliRunner().invoke(app, [*words, "--as", "sue", "--json"], env=environment_of(data))
     assert [step["after"]["tlp"] for step in json.loads(done.stdout)] == ["AMBER+STRICT"]
     assert next(hub.audit.newest()).who == "sue"
 
@@ -152,5 +155,5 @@ def test_who_was_told_farewell_gets_back_what_is_loosened(hub: Hub, data: Path) 
     told = hub.explainer.explain(hub.principal("ben"), shared["id"])
     assert [(one.source, one.got) for one in told.versions] == [("user:ana", False), (FAREWELL, True)]
     words = ["access", "loosen", shared["id"], "--tlp", "green", "--reason", "published by others", "--data", str(data)]
-    assert CliRunner().invoke(app, words).exit_code == 0
+    assert CliRunner().invoke(app, words, env=environment_of(data)).exit_code == 0
     assert seen_by(hub, "ben", "city-indicators")[shared["id"]] == shared

@@ -17,6 +17,7 @@ from hub.model import times
 from hub.model.audience import TLP
 from hub.publish.receipts import Pulls, Status
 from tests.publish.parts import indicator, next_version, post, report, seen_by, work
+from tests.stores import examples
 
 
 def published(hub: Hub, **properties: Any) -> dict[str, Any]:
@@ -216,7 +217,7 @@ events = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(events, max_size=25))
 def test_receipts_are_what_was_served_and_nothing_else(hub: Hub, happened: list[tuple[str, str]]) -> None:
     advisory = published(hub)

@@ -15,15 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hub.admission.gate import Origin
-from hub.app import Hub, open_hub
+from hub.app import Hub
 from hub.errors import StoreUnavailable
 from hub.model.audience import TLP
 from hub.model.items import StixItem
 from hub.model.times import parse_timestamp
-from hub.settings import Settings
 from hub.store.ports import Batch, DocumentWrite, Withdrawal
 from tests.soak.history import History
-from tests.soak.running import CACHE, PUBLISHED, ROOT, Running
+from tests.soak.running import PUBLISHED, ROOT, Running, opened
 from tests.soak.script import OWNER, Step, step
 
 _CURSOR = "soak-cursor"
@@ -115,7 +114,7 @@ class InsideWriter(threading.Thread):
 
 def main(data: str, feeds: str, writer: str) -> None:
     """Open the hub and write."""
-    work(open_hub(Settings(data=Path(data), feeds=Path(feeds), cache=CACHE)), writer)
+    work(opened(Path(data), feeds), writer)
 
 
 if __name__ == "__main__":

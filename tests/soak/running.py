@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hub.access.accounts import Organisation
-from hub.app import open_hub
+from hub.app import Hub, open_hub
 from hub.settings import Settings
+from tests.stores import settings_of
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".pytest_cache" / "threathub"
@@ -143,6 +144,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def opened(data: Path, feeds: Path | str, *, create: bool = False) -> Hub:
+    """Open the hub of a data folder in this process."""
+    given = {"data": data, "feeds": feeds, "cache": CACHE, **settings_of(data)}
+    return open_hub(Settings.model_validate(given), create=create)
+
+
 def prepare(folder: Path, environment: Mapping[str, str] | None = None, /, **settings: str) -> Running:
     """Make a hub with a member for every kind of reader, and two collections that everybody may read.
 
@@ -155,7 +162,7 @@ def prepare(folder: Path, environment: Mapping[str, str] | None = None, /, **set
         text = f'key = "{key}"\nid = "{uuid.uuid4()}"\ntitle = "{key.title()}"\n{_EVERYBODY}published = {published}\n'
         (own / f"{key}.toml").write_text(text)
     data = folder / "data"
-    hub = open_hub(Settings(data=data, feeds=own.parent, cache=CACHE), create=True)
+    hub = opened(data, own.parent, create=True)
     try:
         tokens = {}
         for organisation, user, role in MEMBERS:
@@ -164,7 +171,7 @@ def prepare(folder: Path, environment: Mapping[str, str] | None = None, /, **set
             tokens[user] = hub.accounts.add_token(user)[1]
     finally:
         hub.close()
-    given = {"feeds": str(own.parent), "cache": str(CACHE), "log_format": "json"} | settings
+    given = {"feeds": str(own.parent), "cache": str(CACHE), "log_format": "json"} | settings_of(data) | settings
     return Running(data, tokens, given, dict(environment or {}), free_port(), folder / "printed.txt")
 
 

@@ -6,19 +6,16 @@ import copy
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pytest
 
-from hub.app import Hub, open_hub
+from hub.app import Hub
 from hub.model.audience import TLP
-from hub.settings import Settings
 from hub.store.ports import Change, PageQuery, Scope, Versions
-from hub.store.sqlite.engine import SqliteStore
 from tests.soak.checker import Checker
 from tests.soak.history import History, Seen, Walk
 from tests.soak.inside import take
-from tests.soak.running import CACHE, PUBLISHED, SHARED, prepare
+from tests.soak.running import PUBLISHED, SHARED, opened, prepare
 from tests.soak.script import digest, step
 from tests.soak.trial import log_of, readers
 
@@ -52,7 +49,7 @@ def honest_walk(hub: Hub, user: str, collection: str, *, latest: bool) -> Walk:
 def honest(tmp_path_factory: pytest.TempPathFactory) -> Record:
     """What happens to two scripts on a real hub that nothing disturbs."""
     running = prepare(tmp_path_factory.mktemp("honest"))
-    hub = open_hub(Settings(data=running.data, feeds=Path(running.settings["feeds"]), cache=CACHE))
+    hub = opened(running.data, running.settings["feeds"])
     history = History()
     for number in range(1, STEPS + 1):
         for writer in WRITERS:
@@ -68,7 +65,6 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Record:
         for collection in (SHARED, PUBLISHED):
             for latest in (False, True):
                 history.keep(honest_walk(hub, user, collection, latest=latest))
-    assert isinstance(hub.store, SqliteStore)
     record = Record(history, list(log_of(hub.store)))
     hub.close()
     return record

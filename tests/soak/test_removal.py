@@ -9,11 +9,9 @@ from wsgiref.util import setup_testing_defaults
 
 import pytest
 
-from hub.app import open_hub
-from hub.settings import Settings
 from hub.store.ports import HUB, PageQuery, Versions
 from tests.soak.inside import take
-from tests.soak.running import CACHE, PUBLISHED, prepare
+from tests.soak.running import PUBLISHED, opened, prepare
 from tests.soak.script import step
 
 WRITER = "leo"
@@ -21,7 +19,7 @@ WRITER = "leo"
 
 def test_a_removal_that_overtakes_another_takes_nothing_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepared = prepare(tmp_path)
-    hub = open_hub(Settings(data=prepared.data, feeds=Path(prepared.settings["feeds"]), cache=CACHE))
+    hub = opened(prepared.data, prepared.settings["feeds"])
     number = next(n for n in range(2, 50, 2) if step(WRITER, n).puts)
     put = step(WRITER, number).puts[0]
     assert take(hub, WRITER, step(WRITER, number)) == {"stored"}

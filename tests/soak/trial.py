@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hub.model.audience import Reader
-from hub.store.ports import Change
-from hub.store.sqlite.engine import SqliteStore
+from hub.store.ports import Change, Store
 from tests.soak.checker import Checker
 from tests.soak.history import History
 from tests.soak.inside import InsideWriter
@@ -18,6 +17,7 @@ from tests.soak.pollers import Poller
 from tests.soak.running import MEMBERS, PUBLISHED, SHARED, Running, prepare
 from tests.soak.weather import Weather, set_clock
 from tests.soak.writers import Writer
+from tests.stores import store_in
 
 POLLERS = (
     ("next", "lia", SHARED, 7),
@@ -80,7 +80,7 @@ def soak(folder: Path, seconds: float) -> tuple[History, list[str]]:
             one.kill()
         if hub.process is not None and hub.process.poll() is None:
             hub.kill()
-    store = SqliteStore(hub.data / "hub.db")
+    store = store_in(hub.data)
     history.faults += store.verify()
     violations = Checker(history, log_of(store), readers()).violations()
     store.close()
@@ -90,7 +90,7 @@ def soak(folder: Path, seconds: float) -> tuple[History, list[str]]:
     return history, violations
 
 
-def log_of(store: SqliteStore) -> Iterator[Change]:
+def log_of(store: Store) -> Iterator[Change]:
     """Yield every change of a store."""
     after = 0
     while changes := store.read_log(after, 500):
@@ -107,7 +107,7 @@ def _joined(history: History, threads: Sequence[threading.Thread]) -> None:
 
 def _settle(hub: Running, history: History) -> None:
     """Wait until the hub has taken back what must be seen to leave."""
-    store = SqliteStore(hub.data / "hub.db")
+    store = store_in(hub.data)
     until = time.monotonic() + _SETTLE_SECONDS
     pause = threading.Event()
     while True:
