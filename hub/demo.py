@@ -178,8 +178,10 @@ def _must_succeed(hub: Hub, feed: Feed, secrets: Mapping[str, str] | None = None
 
 def _pull_from_neighbour(hub: Hub) -> None:
     """Start another city's hub in a process of its own, pull its indicators with the TAXII connector, and stop it."""
+    folder = hub.settings.data / NEIGHBOUR
     settings = Settings(
-        data=hub.settings.data / NEIGHBOUR,
+        data=folder,
+        store=f"sqlite:///{folder / 'hub.db'}",  # whatever the environment says of this hub's
         port=_free_port(),
         organisation="lakeside",
         organisation_title="Lakeside SOC",
