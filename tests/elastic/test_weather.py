@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.errors import NoSuchFile, StoreCorrupt, StoreFull, StoreUnavailable, StoreVersion
+from hub.errors import BadSettings, NoSuchFile, StoreCorrupt, StoreFull, StoreUnavailable, StoreVersion
 from hub.store.elastic.cluster import Address
 from hub.store.elastic.engine import ElasticStore
 from hub.store.elastic.indices import Layout, log_of
@@ -56,6 +56,11 @@ def test_a_node_that_is_not_there() -> None:
         with pytest.raises(StoreUnavailable, match="cannot be reached") as raised:
             ElasticStore(address)
     assert raised.value.retry_after
+
+
+def test_a_file_of_the_authority_that_is_not_there(address: Address, tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match="store_ca"):
+        ElasticStore(replace(address, authority=tmp_path / "none.pem"))
 
 
 def test_with_a_second_node_the_first_may_be_away(address: Address) -> None:

@@ -17,7 +17,7 @@ import orjson
 from elastic_transport import ObjectApiResponse, Serializer
 from elasticsearch import Elasticsearch
 
-from hub.errors import HubError
+from hub.errors import BadSettings, HubError
 from hub.store.elastic.faults import TooSlow, answered, mapped
 
 Source = dict[str, Any]
@@ -72,6 +72,9 @@ class Cluster:
 
     Args:
         address: where it is. patience: seconds to wait for one answer.
+
+    Raises:
+        BadSettings: the authority's file is not there.
     """
 
     def __init__(self, address: Address, patience: float) -> None:
@@ -81,7 +84,10 @@ class Cluster:
         if address.user:
             options["basic_auth"] = (address.user, address.password)
         if address.authority is not None:
-            options["ca_certs"] = str(address.authority)
+            if not address.authority.is_file():
+                raise BadSettings("store_ca names a file that is not there or cannot be read")
+            if any(host.startswith("https:") for host in address.hosts):
+                options["ca_certs"] = str(address.authority)
         self.client = Elasticsearch(
             list(address.hosts),
             serializers={Json.mimetype: Json()},
