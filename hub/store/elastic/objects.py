@@ -157,7 +157,7 @@ class Objects:
         found: list[tuple[int, str]] = []
         window = _WINDOW
         while len(found) < limit:
-            size, last = min(limit - len(found), _AT_ONCE), after + window
+            size, last = min(limit - len(found), LONGEST), after + window
             only = [
                 {"term": {"match": "yes"}},
                 {"term": {"what": "put"}},
