@@ -9,9 +9,11 @@ import pytest
 from hub.errors import BadQuery
 from hub.model import times
 from hub.store import facets as facet_bounds
+from hub.store.elastic import engine as elastic_engine
 from hub.store.facets import FacetQuery, Histogram, Step
-from hub.store.ports import HUB, Batch, Draft, Scope, Store, Withdrawal
+from hub.store.ports import HUB, Batch, Draft, Scope, SearchQuery, Store, Withdrawal
 from hub.store.query import parse
+from hub.store.sqlite import costs
 from tests.contract.drafts import ANALYST, CITY_ONLY, STRANGER, WATER, draft
 from tests.store.facet_oracle import bars
 from tests.store.search_oracle import Stored
@@ -66,3 +68,17 @@ def test_no_more_values_and_bars_are_counted_than_is_sensible(store: Store, monk
     monkeypatch.setattr(facet_bounds, "MOST_BARS", 259)
     with pytest.raises(BadQuery, match="weeks or months"):
         store.facets(HUB, FacetQuery(parse("*"), (), histogram=Histogram("created", "day")))
+
+
+def test_what_costs_too_much_is_refused_and_the_store_goes_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.commit(Batch([draft(f"indicator--{at}", tokens=(f"label=l{at}",)) for at in range(50)]))
+    query = FacetQuery(parse("*"))
+    with monkeypatch.context() as cheap:
+        cheap.setattr(costs, "_STEPS", 10)
+        cheap.setattr(costs, "SEARCH_STEPS", 100)
+        cheap.setattr(elastic_engine, "SEARCH_TIME", "0ms")
+        with pytest.raises(BadQuery, match="costs too much"):
+            # A cluster looks at the time now and then only.
+            for _ in range(2000):
+                store.facets(HUB, query)
+    assert store.facets(HUB, query).total == len(store.search(HUB, SearchQuery(query.tree)).changes) == 50

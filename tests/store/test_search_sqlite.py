@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from hub.errors import BadQuery
+from hub.store.ports import HUB, SearchQuery
 from hub.store.query import parse
+from hub.store.sqlite import costs
 from hub.store.sqlite.engine import SqliteStore
 from hub.store.sqlite.search import select
 from tests.store.search_corpus import expected, filled, generated
@@ -79,3 +82,16 @@ def test_what_is_about_tokens_only_is_one_expression() -> None:
     sql, parameters = select(parse("(ab OR name:cd*) NOT (label:ef OR type:gh) xy"), "c.id", "")
     assert sql.count("MATCH") == 1
     assert parameters == ['((("w=ab" OR "name=cd" *) AND "w=xy") NOT (("label=ef" OR "type=gh")))']
+
+
+def test_a_search_that_takes_too_many_steps_is_refused(
+    corpus: tuple[SqliteStore, list[Stored]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, stored = corpus
+    query = SearchQuery(parse("NOT nothing"), limit=1000)
+    with monkeypatch.context() as cheap:
+        cheap.setattr(costs, "_STEPS", 10)
+        cheap.setattr(costs, "SEARCH_STEPS", 1000)
+        with pytest.raises(BadQuery, match="costs too much"):
+            store.search(HUB, query)
+    assert len(store.search(HUB, query).changes) == len(stored)

@@ -14,8 +14,8 @@ SEARCH_STEPS = 100 * _STEPS
 
 
 @contextmanager
-def bounded(db: sqlite3.Connection, most: int = SEARCH_STEPS) -> Iterator[None]:
-    """Run statements that together may take no more than so many steps.
+def bounded(db: sqlite3.Connection) -> Iterator[None]:
+    """Run statements that together may take no more than `SEARCH_STEPS`.
 
     Raises:
         BadQuery: they would take more.
@@ -25,7 +25,7 @@ def bounded(db: sqlite3.Connection, most: int = SEARCH_STEPS) -> Iterator[None]:
     def spent() -> bool:
         nonlocal steps
         steps += _STEPS
-        return steps > most
+        return steps > SEARCH_STEPS
 
     db.set_progress_handler(spent, _STEPS)
     try:
