@@ -66,24 +66,24 @@ def restore(
     data: DataOption = None,
 ) -> None:
     """Put a backup into a folder that holds no hub yet."""
+    from hub.app import make_folder
+
     settings = load_settings(data=data)
     if not file.is_file():
         raise NoSuchFile(f"{file.name} cannot be read")
+    make_folder(settings.data)
     if settings.store_address.startswith("sqlite:///"):
-        position = _put_back(file, settings)
+        position, place = _put_back(file, settings), str(settings.data)
     else:
-        position = _moved_back(file, settings)
-    print_text(f"Restored into {settings.data} up to change {position}.")
+        position, place = _moved_back(file, settings), settings.store_address
+    print_text(f"Restored into {place} up to change {position}.")
 
 
 def _put_back(file: Path, settings: Settings) -> int:
     """Copy a backup to where the store's file belongs, once it is known to be sound."""
-    from hub.app import make_folder
-
     path = Path(settings.store_address.removeprefix("sqlite:///"))
     if path.exists():
         raise Conflict(f"{settings.data} holds a hub already; restore into a new folder")
-    make_folder(settings.data)
     draft = path.with_suffix(".restored")
     shutil.copyfile(file, draft)
     try:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +12,7 @@ import pytest
 
 from hub.access.accounts import Accounts
 from hub.access.guesses import PAIR
+from tests import forked
 from tests.access.served import PASSWORD, ROOT, TAXII, Served, served
 from tests.stores import environment_of, store_in, writes
 
@@ -79,9 +78,10 @@ def test_an_administrator_sees_and_ends_a_lock(hub: Served) -> None:
     lock(hub, "gus", "127.0.0.7")
 
     def user(*words: str) -> str:
-        command = [sys.executable, "-m", "hub.cli", "user", *words, "--data", str(hub.data)]
         environment = os.environ | environment_of(hub.data)
-        return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
+        done = forked.run(["user", *words, "--data", str(hub.data)], cwd=ROOT, env=environment)
+        done.check_returncode()
+        return done.stdout
 
     shown = user("show", "gus")
     assert "127.0.0.7" in shown

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests import forked
 from tests.stores import settings_of
 
 ROOT = Path(__file__).parents[2]
@@ -35,15 +36,8 @@ def command(*words: str | Path) -> list[str]:
 def threathub(*words: str | Path, data: Path | None = None, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     options: list[str | Path] = [] if data is None else ["--data", data]
-    return subprocess.run(
-        command(*words, *options),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=ROOT,
-        env=environment(**({} if data is None else settings_of(data)) | settings),
-        check=False,
-    )
+    given = environment(**({} if data is None else settings_of(data)) | settings)
+    return forked.run([str(word) for word in (*words, *options)], cwd=ROOT, env=given)
 
 
 def told(*words: str | Path, data: Path | None = None) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ import typer.main
 from hub.cli.main import app
 from hub.store.moving import MARK
 from hub.store.ports import Batch, DocumentWrite
-from tests.e2e.conftest import ROOT, command, environment, threathub, told
+from tests import forked
+from tests.e2e.conftest import ROOT, environment, threathub, told
 from tests.stores import address_of, on_elastic, settings_of, store_in
 
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -191,15 +191,7 @@ def test_the_commands_of_the_manual_work(demo, tmp_path: Path) -> None:
         if on_elastic():
             words = [FILE.sub(lambda found: address_of(tmp_path / found[1]), word) for word in words]
         settings = settings_of(tmp_path / words[words.index("--data") + 1])
-        done = subprocess.run(
-            command(*words),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            cwd=tmp_path,
-            env=environment(**settings),
-            check=False,
-        )
+        done = forked.run(words, cwd=tmp_path, env=environment(**settings))
         assert done.returncode == 0, (page, line, done.stderr)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from taxii2client.v21 import Collection, as_pages
 
 from hub.model.audience import TLP
+from tests import forked
 from tests.publish.parts import indicator, next_version, report
 from tests.publish.served import Served
 from tests.stores import environment_of, writes
@@ -147,10 +147,9 @@ def test_the_command_line_pushes_tells_and_ends(served: Served, tmp_path: Path) 
             "THREATHUB_DATA": str(served.hub.settings.data),
             "THREATHUB_TRUSTED_ORGANISATIONS": '["fed"]',
         }
-        done = subprocess.run(
-            [sys.executable, "-m", "hub.cli", "advisory", *words], env=environment, capture_output=True, check=True
-        )
-        return orjson.loads(done.stdout) if "--json" in words else done.stdout.decode()
+        done = forked.run(["advisory", *words], cwd=tmp_path, env=environment)
+        done.check_returncode()
+        return orjson.loads(done.stdout) if "--json" in words else done.stdout
 
     form = tmp_path / "advisory.toml"
     form.write_text(
