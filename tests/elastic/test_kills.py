@@ -19,15 +19,25 @@ def address() -> Iterator[str]:
     node.forget(prefix)
 
 
-def test_kills_and_pauses_at_any_step_break_no_promise(address: str):
-    result = trial(address, 50, 1)
+@pytest.mark.parametrize("shards", (1, 3))
+def test_kills_and_pauses_at_any_step_break_no_promise(address: str, shards: int):
+    result = trial(address, 25, 1, shards)
     assert result["violations"] == []
     assert result["acknowledged"] > 0
+    assert result["endured"]["refresh intervals set"]
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(10, 15))
-def test_many_kills_and_pauses_break_no_promise(address: str, seed: int):
-    result = trial(address, 400, seed)
+@pytest.mark.parametrize("shards", (1, 3))
+@pytest.mark.parametrize("seed", (10, 11))
+def test_many_kills_and_pauses_break_no_promise(
+    address: str, seed: int, shards: int, capsys: pytest.CaptureFixture[str]
+):
+    result = trial(address, 400, seed, shards)
+    with capsys.disabled():
+        print(
+            f"\n{shards} shards: {result['endured']}, {result['acknowledged']} acknowledged, {result['polled']} polled"
+        )
     assert result["violations"] == []
     assert all(result["polled"].values())
+    assert sum(result["endured"].values()) > 400

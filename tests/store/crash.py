@@ -2,9 +2,8 @@
 
 Run as ``python -m tests.store.crash ADDRESS KILLS SEED``; prints what was broken as JSON. With ``inf`` for KILLS it
 goes on until its standard input ends. The program has one thread and forks, so that a killed process is replaced at
-once. Every process reports by single lines on a pipe: what it reports, it had; a line cut off by the kill counts as
-not reported. On a cluster processes are also stopped for a while (SIGSTOP), and die or pause before and after requests
-(`tests.elastic.failpoints`).
+once. Their clocks are wrong and jump. On a cluster processes are also stopped for a while (SIGSTOP), die or pause
+before and after requests (`tests.elastic.failpoints`), and the indices are refreshed now and then by themselves.
 """
 
 from __future__ import annotations
@@ -15,114 +14,43 @@ import math
 import os
 import random
 import select
-import signal
 import sys
 import time
-import traceback
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from itertools import pairwise
+import urllib.request
+from contextlib import suppress
 from typing import Any
 
-from hub.errors import HubError, StoreUnavailable
+from hub.errors import StoreUnavailable
 from hub.store.moving import Movable
 from hub.store.opening import Access, open_store
 from hub.store.ports import (
     HUB,
     Batch,
     DocumentWrite,
-    Draft,
     LedgerCount,
     LedgerKey,
     PageQuery,
     Versions,
-    Withdrawal,
 )
 from hub.store.sqlite import connections
-from tests.contract.drafts import AUDIENCES, OPEN, STRANGER, draft, objects
-from tests.elastic import failpoints
+from tests.contract.drafts import STRANGER, objects
+from tests.elastic import failpoints, node
+from tests.store.evidence import Evidence, batch_of, violations, withdrawn_by
+from tests.store.forked import Process, let_clock_jump, report
 
 WRITERS = 3
+REFRESHES = ("-1", "50ms", "200ms", "1s", "2s")
+"""Refresh intervals that the trial gives to the indices; the hub itself sets the first."""
+LAST_PATIENCE = 120
+"""Seconds that a cluster has to come back when the faults are over."""
 LONGEST_LIFE = {"sqlite": 0.05, "http": 1.5}
 """Seconds that a process may live before it is killed; often it gets no further than opening the store."""
 EVERY = Versions(all=True)
 
 
-@dataclass
-class Evidence:
-    """What the processes reported, and what the store says in the end."""
-
-    acknowledged: list[tuple[str, int, int, int]] = field(default_factory=list)  # id, version, position, date_added
-    log: list[tuple[int, int, str, str, int | None, str]] = field(default_factory=list)  # …, action, id, version, owner
-    polled: dict[str, list[tuple[str, int]]] = field(default_factory=dict)  # by poller: id, version in order of arrival
-    cursors: dict[str, int] = field(default_factory=dict)  # by writer: batches that it finished, as its document says
-    counted: dict[str, int] = field(default_factory=dict)  # by writer: the same, as the ledger says
-    faults: list[str] = field(default_factory=list)
-
-
-def batch_of(writer: str, number: int) -> list[Draft]:
-    """Return what a writer's batch holds: new objects for different audiences and a new version of an old one."""
-    new = [
-        draft(f"indicator--{writer}-{number}-{part}", 1, audience=AUDIENCES[(number + part) % 3])
-        for part in range(1 + number % 4)
-    ]
-    return [*new, draft(f"sighting--{writer}", number)]
-
-
-def withdrawn_by(writer: str, number: int) -> list[Withdrawal]:
-    """Return what the batch takes back: now and then the first object of an older batch."""
-    return [Withdrawal("a", f"indicator--{writer}-{number - 3}-0")] if number % 5 == 4 else []
-
-
-def violations(evidence: Evidence) -> list[str]:
-    """Return a sentence for each promise that was broken (DESIGN section 4, invariants 1 to 3)."""
-    found = list(evidence.faults)
-    puts = [
-        (position, date, id_, version) for position, date, action, id_, version, _ in evidence.log if action == "put"
-    ]
-    withdrawn = {id_ for _, _, action, id_, _, _ in evidence.log if action == "withdraw"}
-    positions = [entry[0] for entry in evidence.log]
-    dates = [entry[1] for entry in evidence.log]
-    if any(later <= earlier for earlier, later in pairwise(positions)):
-        found.append("positions do not rise")
-    if any(later <= earlier for earlier, later in pairwise(dates)):
-        found.append("dates do not rise")
-    if len({(id_, version) for _, _, id_, version in puts}) != len(puts):
-        found.append("a version is there twice")
-    stored = {(id_, version): (position, date) for position, date, id_, version in puts}
-    for id_, version, position, date in evidence.acknowledged:
-        if id_ not in withdrawn and stored.get((id_, version)) != (position, date):
-            found.append(f"acknowledged {id_} version {version} at {position} is not there")
-    found += _broken_batches(evidence, set(stored), withdrawn)
-    entitled = [
-        (id_, version) for _, _, action, id_, version, label in evidence.log if action == "put" and label == OPEN.label
-    ]
-    for poller, seen in evidence.polled.items():
-        if len(set(seen)) != len(seen):
-            found.append(f"{poller} got an object twice")
-        if [one for one in seen if one[0] not in withdrawn] != entitled:
-            found.append(f"{poller} did not get exactly what it was entitled to, in order")
-    return found
-
-
-def _broken_batches(evidence: Evidence, stored: set[tuple[str, int | None]], withdrawn: set[str]) -> Iterable[str]:
-    """A batch is there with all its parts, or not at all."""
-    for writer, last in evidence.cursors.items():
-        if evidence.counted.get(writer, 0) != last:
-            yield f"{writer} counted {evidence.counted.get(writer, 0)} batches in the ledger but finished {last}"
-        for number in range(1, last + 3):
-            there = [(one.id, one.version) in stored or one.id in withdrawn for one in batch_of(writer, number)]
-            if there != [number <= last] * len(there):
-                yield f"batch {number} of {writer} is there in part, or against its cursor"
-
-
-def _report(pipe: int, value: object) -> None:
-    os.write(pipe, json.dumps(value).encode() + b"\n")
-
-
 def opened(address: str) -> Movable:
     """Open the store; one on several nodes has a copy of everything."""
-    return open_store(address, access=Access(replicas=min(1, address.count(","))))
+    return open_store(address, access=Access(replicas=min(1, address.count(",")), shards=node.shards()))
 
 
 def write(store: Movable, writer: str, pipe: int) -> None:
@@ -133,7 +61,7 @@ def write(store: Movable, writer: str, pipe: int) -> None:
         # The last batch may or may not have been acknowledged; giving it again must change nothing.
         again = store.commit(Batch(batch_of(writer, number)))
         if any(outcome.result != "unchanged" for outcome in again):
-            _report(pipe, {"fault": f"batch {number} of {writer} was stored twice"})
+            report(pipe, {"fault": f"batch {number} of {writer} was stored twice"})
     while True:
         number += 1
         drafts = batch_of(writer, number)
@@ -148,7 +76,7 @@ def write(store: Movable, writer: str, pipe: int) -> None:
         )
         kept = store.document("cursor", writer)
         version = kept.version if kept else -1
-        _report(
+        report(
             pipe, {"stored": [(one.id, one.version, *rest) for one, (_, *rest) in zip(drafts, outcomes, strict=True)]}
         )
 
@@ -160,64 +88,9 @@ def poll(store: Movable, by: str, start: dict[str, Any], pipe: int, last_round: 
         page = store.read_objects(STRANGER, PageQuery("a", **place, versions=EVERY, limit=7))
         if page.count:
             place = {"after": page.last} if by == "next" else {"added_after": page.last_added}
-            _report(pipe, {"place": place, "seen": objects(page.joined)})
+            report(pipe, {"place": place, "seen": objects(page.joined)})
         elif last_round:
             os._exit(0)
-
-
-class Process:
-    """A forked process and what it has reported; where its store may be away for a while, it does without."""
-
-    def __init__(self, run: Callable[[int], None], longest_life: float, *, may_be_away: bool) -> None:
-        reader, writer = os.pipe()
-        self.pid = os.fork()
-        if self.pid == 0:
-            try:
-                os.close(reader)
-                run(writer)
-            except HubError as error:
-                # A process that has no store dies like one that is killed: what it was doing is done or not.
-                if may_be_away and isinstance(error, StoreUnavailable):
-                    os.kill(os.getpid(), signal.SIGKILL)
-                _report(writer, {"fault": f"{error} {error.__cause__}"})
-            except BaseException:  # noqa: BLE001 - whatever it is, it is a fault
-                _report(writer, {"fault": traceback.format_exc()})
-            finally:
-                os._exit(1)
-        os.close(writer)
-        self.pipe = reader
-        self.dies = time.monotonic() + random.random() * longest_life
-        self.stopped = False
-        self._rest = b""
-        self.ended = False
-        self.status = 0
-
-    def lines(self) -> list[dict[str, Any]]:
-        """Return what was reported since the last call; waits for more, or for the end of the process."""
-        self._rest += (piece := os.read(self.pipe, 1 << 20))
-        *lines, self._rest = self._rest.split(b"\n")
-        self.ended = not piece
-        return [json.loads(line) for line in lines]
-
-    def pause(self) -> None:
-        """Stop it for as long as it would have lived, or let it go on after that."""
-        os.kill(self.pid, signal.SIGCONT if self.stopped else signal.SIGSTOP)
-        self.stopped = not self.stopped
-
-    def kill(self) -> list[dict[str, Any]]:
-        """Kill it, return its last lines."""
-        os.kill(self.pid, signal.SIGKILL)
-        lines = self.finish()
-        return lines if os.WIFSIGNALED(self.status) else [*lines, {"fault": "a process ended before it was killed"}]
-
-    def finish(self) -> list[dict[str, Any]]:
-        """Wait for its end, return its last lines."""
-        lines = []
-        while not self.ended:
-            lines += self.lines()
-        _, self.status = os.waitpid(self.pid, 0)
-        os.close(self.pipe)
-        return lines
 
 
 class Trial:
@@ -238,6 +111,8 @@ class Trial:
 
     def _start(self, name: str, last_round: bool = False) -> Process:
         def run(pipe: int) -> None:
+            if not last_round:
+                let_clock_jump()
             if self._cluster and not last_round:
                 failpoints.plant(0.01)
             store = opened(self._address)
@@ -251,6 +126,8 @@ class Trial:
         for line in lines:
             if "fault" in line:
                 self.evidence.faults.append(line["fault"])
+            elif "refused" in line:
+                self.evidence.endured[f"refused with {line['refused']}"] += 1
             elif "stored" in line:
                 self.evidence.acknowledged += [tuple(one) for one in line["stored"]]
             else:
@@ -275,24 +152,47 @@ class Trial:
             for name, process in running.items():
                 if process.dies <= time.monotonic():
                     if self._cluster and not process.ended and random.random() < 0.4:
+                        self.evidence.endured["stops of a process"] += not process.stopped
                         process.pause()
                         process.dies += random.random() * self._longest_life
                         continue
+                    self.evidence.endured["deaths at a fail point" if process.ended else "kills of a process"] += 1
                     self._take(name, process.kill())
                     running[name] = self._start(name)
+                    self._refresh_otherwise()
                     # On a busy machine nothing may get done in a short life: then lives grow longer.
                     running[name].dies += 0 if self.evidence.acknowledged else random.random() * self._patience
                     self._patience *= 1.1
                     kills -= 1
         for name, process in running.items():
             self._take(name, process.kill())
+        until = time.monotonic() + LAST_PATIENCE
         for name in self._places:
-            self._take(name, self._start(name, last_round=True).finish())
+            ended = False
+            while not ended and time.monotonic() < until:
+                process = self._start(name, last_round=True)
+                self._take(name, process.finish())
+                ended = os.WIFEXITED(process.status)
         self._read_truth()
         return self.evidence
 
+    def _refresh_otherwise(self) -> None:
+        """Have the indices refreshed by themselves in another rhythm, or no more."""
+        if self._cluster and random.random() < 0.3:
+            host, _, prefix = self._address.rpartition("/")
+            body = b'{"refresh_interval":"%s"}' % random.choice(REFRESHES).encode()
+            asked = urllib.request.Request(
+                f"{host.partition(',')[0]}/{prefix}-*/_settings?master_timeout=1s&timeout=1s",
+                body,
+                {"Content-Type": "application/json"},
+                method="PUT",
+            )
+            with suppress(OSError):  # the cluster is away, or indices were replaced just now
+                urllib.request.urlopen(asked, timeout=2).close()
+                self.evidence.endured["refresh intervals set"] += 1
+
     def _read_truth(self) -> None:
-        store = opened(self._address)
+        store = _back(self._address)
         evidence = self.evidence
         while changes := store.read_log(evidence.log[-1][0] if evidence.log else 0, 500):
             evidence.log += [(c.position, c.date_added, c.action, c.id, c.version, c.audience.label) for c in changes]
@@ -307,6 +207,17 @@ class Trial:
         store.close()
 
 
+def _back(address: str) -> Movable:
+    """Open the store, which may be about to come back."""
+    until = time.monotonic() + LAST_PATIENCE
+    while True:
+        try:
+            return opened(address)
+        except StoreUnavailable:
+            if time.monotonic() > until:
+                raise
+
+
 def main(address: str, kills: str, seed: str) -> None:
     """Run one trial and print what was broken, and how much was done."""
     random.seed(int(seed))
@@ -319,6 +230,7 @@ def main(address: str, kills: str, seed: str) -> None:
             {
                 "violations": violations(evidence),
                 "acknowledged": len(evidence.acknowledged),
+                "endured": evidence.endured,
                 "polled": {by: len(seen) for by, seen in evidence.polled.items()},
             }
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,15 +13,17 @@ from typing import Any
 import pytest
 
 from tests.contract.drafts import CITY_ONLY, OPEN
-from tests.store.crash import Evidence, batch_of, violations
+from tests.elastic.node import SHARDS
+from tests.store.evidence import Evidence, batch_of, violations
 
 PROJECT = Path(__file__).parents[2]
 
 
-def trial(address: str, kills: int, seed: int) -> dict[str, Any]:
+def trial(address: str, kills: int, seed: int, shards: int = 1) -> dict[str, Any]:
     """Run a trial in a program of its own, because it forks."""
     command = [sys.executable, "-m", "tests.store.crash", address, str(kills), str(seed)]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, check=True, timeout=600)
+    environment = os.environ | {SHARDS: str(shards)}
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, check=True, timeout=600)
     result: dict[str, Any] = json.loads(done.stdout)
     return result
 
@@ -94,6 +97,18 @@ def disorder(evidence: Evidence) -> None:
     evidence.polled["next"].reverse()
 
 
+def leave_a_gap(evidence: Evidence) -> None:
+    position, *rest = evidence.log[-1]
+    evidence.log[-1] = (position + 1, *rest)  # type: ignore[assignment]
+    evidence.acknowledged = [one for one in evidence.acknowledged if one[2] != position]
+
+
+def swap_an_acknowledged_version(evidence: Evidence) -> None:
+    place = next(i for i, entry in enumerate(evidence.log) if entry[-1] == CITY_ONLY.label)
+    position, date, action, id_, version, label = evidence.log[place]
+    evidence.log[place] = (position, date, action, id_, (version or 0) + 1, label)
+
+
 def count_twice(evidence: Evidence) -> None:
     evidence.counted["w"] += 1
 
@@ -124,6 +139,8 @@ def test_the_checker_finds_nothing_wrong_with_honest_evidence():
         repeat_one,
         show_a_secret,
         disorder,
+        leave_a_gap,
+        swap_an_acknowledged_version,
         count_twice,
         move_a_cursor_without_its_objects,
         move_objects_without_their_cursor,
