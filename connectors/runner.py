@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from connectors.contract import Connector, Item
 from connectors.feeds import Feed
 from connectors.http import Http
-from hub.errors import HubError
+from hub.errors import Conflict, HubError
 from hub.model.items import IndicatorItem
 from hub.model.times import DAY, HOUR, MINUTE, SECOND
 
@@ -61,12 +61,13 @@ class FeedStatus(BaseModel):
 
 
 class FeedRecord(BaseModel):
-    """What is kept of a feed between runs: the connector's cursor and the status. One control document."""
+    """What is kept of a feed between runs: the connector's cursor, the status, and which run wrote it last."""
 
     model_config = ConfigDict(frozen=True)
 
     cursor: dict[str, Any] = {}
     status: FeedStatus = FeedStatus()
+    run: str = ""
 
 
 class Receipt(Protocol):
@@ -123,6 +124,9 @@ def run(
 
     A slice is committed with the cursor that its portion began with, the last slice of a portion with the portion's own
     cursor. After a kill the feed goes on at the last portion that was whole, and items that come twice are unchanged.
+
+    Raises:
+        Conflict: ``intake`` or ``state`` says that another run is going on; that run counts.
     """
     return _Run(feed, connector, intake, state, http, clock, progress, report).go()
 
@@ -147,6 +151,8 @@ class _Run:
             for portion in self.connector.fetch(settings, self.record.cursor, self.http):
                 self._take(portion.items, portion.cursor)
             status = self._succeeded()
+        except Conflict:
+            raise
         except HubError as fault:
             status = self._failed(fault, fault.code, fault.message, fault.retry_after)
         except Exception as fault:  # noqa: BLE001 - a connector's bug must be counted and shown, not end the scheduler

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from connectors.contract import Item
 from connectors.feeds import Feed, load_feeds
 from connectors.http import Http
-from connectors.runner import FeedRecord, FeedStatus, Progress, run
+from connectors.runner import FeedStatus, Progress, run
 from connectors.sensors import formats
 from connectors.sensors.declaration import Sensor, sensors
 from hub.access.accounts import Accounts
@@ -28,26 +27,28 @@ from hub.access.guesses import Guesses
 from hub.access.limits import MEGABYTE, Limits, Rates
 from hub.access.principal import Principal
 from hub.access.signin import SignIn
-from hub.admission.gate import Gate, Receipt
+from hub.admission.gate import Gate
 from hub.admission.quarantine import Quarantine
 from hub.admission.readdressing import Readdressing
 from hub.admission.warninglists import WarningLists
+from hub.background import Background
 from hub.correlate.city import City
 from hub.correlate.engine import Correlation
 from hub.correlate.ingest import EventReceipt
 from hub.correlate.matching import Hit
 from hub.errors import BadSettings, NoSuchFile, NotFound
-from hub.feeding import FeedRecords, ImportOnce, feed_origin, report, report_bug
+from hub.feeding import FeedRecords, FeedRun, ImportOnce, report, report_bug
 from hub.model import times
 from hub.model.ids import derived_id
 from hub.ops.door import DoorPlan, check_authorities
+from hub.ops.leases import Leases, kept_up
 from hub.ops.logs import configure_logs
 from hub.ops.probes import Probes
 from hub.ops.processes import end_with_parent, stop_on_signals
 from hub.ops.requests import with_request_ids
 from hub.ops.serving import check_front, serve
 from hub.ops.uploads import Uploads
-from hub.ops.worker import Job, run_jobs
+from hub.ops.worker import run_jobs
 from hub.publish.collections import Collections
 from hub.publish.desk import Desk
 from hub.publish.explanation import Explainer
@@ -100,16 +101,17 @@ class Hub:
     def run_feed(
         self, feed: Feed, progress: Progress = lambda _: None, *, secrets: Mapping[str, str] | None = None
     ) -> FeedStatus:
-        """Fetch a feed once, now; ``secrets`` replaces the settings' own."""
+        """Fetch a feed once, now; ``secrets`` replaces the settings' own.
+
+        Raises:
+            Conflict: another run of it, in any process, was faster; what this one committed before stays.
+        """
         if secrets is None:
             secrets = {name: secret.get_secret_value() for name, secret in self.settings.feed_secrets.items()}
         connector, _ = feed.parts()
         http = Http(feed.allow_networks, feed.certificate_authorities, secrets=secrets.__getitem__)
-        return run(feed, connector, self, self.records, http, times.now, progress, report)
-
-    def admit(self, items: Sequence[Item], feed: Feed, record: FeedRecord) -> Receipt:
-        """Take a feed's items through the gate, with its record in the same commit (`connectors.runner.Intake`)."""
-        return self.gate.admit(items, feed_origin(feed), [self.records.write(feed.name, record)])
+        once = FeedRun(self.gate, self.store)
+        return run(feed, connector, once, once, http, times.now, progress, report)
 
     def import_feed(self, path: Path, connector: str | None, collection: str) -> Feed:
         """Return a feed for one import by hand: the city's own account, the connector by the file's name.
@@ -215,30 +217,10 @@ class Hub:
             structlog.get_logger("hub.access").warning("counts are not shared by server processes", why=error.message)
             return Guesses(), Limits(rates)
 
-    def run_due_feeds(self) -> bool:
-        """Fetch every enabled feed whose time has come; return whether there was one."""
-        ran = False
-        for feed in self.feeds.values():
-            if self.records.enabled(feed) and self.records.load(feed.name).status.due(times.now()):
-                self.run_feed(feed)
-                ran = True
-        return ran
-
-    def jobs(self) -> list[Job]:
-        """Return the background work of this hub."""
-        return [
-            Job("feeds", 5 * times.SECOND, self.run_due_feeds),
-            Job("correlation", times.SECOND, self._settle),
-            Job("advisories", times.SECOND, self.publication.publisher.run),
-            Job("expiry", times.MINUTE, self.publication.publisher.expire),
-            Job("endings", 2 * times.SECOND, self.publication.expiry.sweep),
-            Job("retraction", 5 * times.SECOND, self.publication.retraction.follow),
-            Job("farewells", 5 * times.SECOND, self.publication.farewells.run),
-        ]
-
-    def _settle(self) -> bool:
-        settled = self.correlation.settle()
-        return bool(settled.hunted or settled.indicators or settled.sightings)
+    @property
+    def background(self) -> Background:
+        """What workers share."""
+        return Background(self.feeds, self.records, self.run_feed, self.correlation, self.publication)
 
     def application(self) -> WSGIApplication:
         """Return the web application: TAXII, the API, probes, and the signpost at ``/``."""
@@ -276,9 +258,8 @@ class Hub:
     def feed_failures(self) -> dict[str, int]:
         """Return how often each enabled feed failed in a row."""
         return {
-            name: self.records.load(name).status.consecutive_failures
-            for name, feed in self.feeds.items()
-            if self.records.enabled(feed)
+            feed.name: self.records.load(feed.name).status.consecutive_failures
+            for feed in self.records.switched_on(self.feeds.values())
         }
 
 
@@ -453,7 +434,10 @@ def background_work() -> None:
     configure_logs(settings.log_level, settings.log_format)
     hub = open_hub(settings)
     try:
-        run_jobs(hub.jobs(), stop)
+        work = hub.background
+        leases = Leases(hub.store, work.pieces, round(settings.lease_seconds * times.SECOND))
+        with kept_up(leases, stop):
+            run_jobs(work.jobs(leases), stop)
     finally:
         hub.close()
 

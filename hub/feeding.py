@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import structlog
 
@@ -10,7 +12,7 @@ from connectors.contract import Item
 from connectors.feeds import Feed
 from connectors.runner import FeedRecord
 from hub.admission.gate import Gate, Origin, Receipt
-from hub.errors import HubError
+from hub.errors import Conflict, HubError, Overtaken
 from hub.store.ports import Batch, DocumentWrite, Store
 
 _FEED = "feed"
@@ -28,23 +30,77 @@ class FeedRecords:
         document = self._store.document(_FEED, feed)
         return FeedRecord() if document is None else FeedRecord.model_validate_json(document.value)
 
-    def save(self, feed: str, record: FeedRecord) -> None:
-        """Replace the record of a feed."""
-        self._store.commit(Batch(documents=[self.write(feed, record)]))
-
-    def write(self, feed: str, record: FeedRecord) -> DocumentWrite:
-        """Return the write that saves a record, to go into the commit of the feed's items."""
-        return DocumentWrite(_FEED, feed, record.model_dump_json().encode())
-
     def enabled(self, feed: Feed) -> bool:
         """Say whether a feed is fetched: the administrator's switch, else the declaration."""
-        switch = self._store.document(_FEED_SWITCH, feed.name)
-        return feed.enabled if switch is None else switch.value == b"on"
+        return bool(self.switched_on([feed]))
+
+    def switched_on(self, feeds: Iterable[Feed]) -> list[Feed]:
+        """Return the feeds that are fetched, asking once for all of them."""
+        asked = list(feeds)
+        switches = self._store.documents_at([(_FEED_SWITCH, feed.name) for feed in asked])
+        return [
+            feed
+            for feed, switch in zip(asked, switches, strict=True)
+            if (feed.enabled if switch is None else switch.value == b"on")
+        ]
 
     def switch(self, feed: Feed, on: bool) -> None:
         """Turn a feed on or off."""
         write = DocumentWrite(_FEED_SWITCH, feed.name, b"on" if on else b"off")
         self._store.commit(Batch(documents=[write]))
+
+
+class FeedRun:
+    """One run of a feed (`connectors.runner.Intake`, `FeedState`): its record goes into the commit of its items.
+
+    Each commit is conditional on the record being the one that this run wrote last. So of two runs at once one is
+    refused, and none that was held up can set the cursor of a later one back.
+    """
+
+    def __init__(self, gate: Gate, store: Store) -> None:
+        self._gate = gate
+        self._store = store
+        self._nonce = uuid.uuid4().hex
+        self._version = 0
+
+    def load(self, feed: str) -> FeedRecord:
+        """Return the record of a feed, an empty one if it never ran."""
+        document = self._store.document(_FEED, feed)
+        self._version = 0 if document is None else document.version
+        return FeedRecord() if document is None else FeedRecord.model_validate_json(document.value)
+
+    def admit(self, items: Sequence[Item], feed: Feed, record: FeedRecord) -> Receipt:
+        """Take items through the gate, with the record in the same commit.
+
+        Raises:
+            Conflict: another run of the feed wrote its record meanwhile; nothing was stored.
+        """
+        with self._written(feed.name, record) as write:
+            return self._gate.admit(items, feed_origin(feed), [write])
+
+    def save(self, feed: str, record: FeedRecord) -> None:
+        """Replace the record of a feed.
+
+        Raises:
+            Conflict: another run of the feed wrote it meanwhile.
+        """
+        with self._written(feed, record) as write:
+            self._store.commit(Batch(documents=[write]))
+
+    @contextmanager
+    def _written(self, feed: str, record: FeedRecord) -> Iterator[DocumentWrite]:
+        value = record.model_copy(update={"run": self._nonce}).model_dump_json().encode()
+        taken = Conflict(f"another run of the feed {feed} is going on; it keeps the record")
+        try:
+            yield DocumentWrite(_FEED, feed, value, expect=self._version)
+        except Overtaken:
+            raise
+        except Conflict as fault:
+            raise taken from fault
+        document = self._store.document(_FEED, feed)
+        if document is None or document.value != value:
+            raise taken
+        self._version = document.version
 
 
 class ImportOnce:

@@ -105,6 +105,9 @@ class Settings(BaseSettings):
         30.0, ge=1, le=60, description="Seconds that a connection may be idle, or a request's head may take."
     )
     worker: bool = Field(True, description="Whether serve also does the background work (feeds, retro-hunts).")
+    lease_seconds: float = Field(
+        30.0, ge=1, le=3600, description="Seconds in which others take over the background work of a worker that died."
+    )
 
     proxies: tuple[str, ...] = Field(
         (),

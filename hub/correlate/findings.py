@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -50,13 +50,18 @@ class Findings:
         self._city = city
         self._rules = rules
 
-    def flush(self) -> int:
-        """Store the indicators that are new or moved; return how many versions were written."""
+    def flush(self, mine: Callable[[str], bool] = lambda _: True) -> int:
+        """Store the indicators of rules that are new or moved; return how many versions were written.
+
+        Args:
+            mine: says of a rule, by its id, whether it is worked on; marks of others stay.
+        """
         written, after = 0, ""
         while marks := self._store.documents(FINDING_DUE, after=after, limit=PAGE):
             for _ in range(_ATTEMPTS):
+                due = [mark for mark in marks if mine(mark.key.partition("|")[0])]
                 try:
-                    written += self._settle(marks)
+                    written += self._settle(due) if due else 0
                     break
                 except Conflict:
                     marks = self._store.documents(FINDING_DUE, after=after, limit=PAGE)
