@@ -220,7 +220,7 @@ class Hub:
     @property
     def background(self) -> Background:
         """What workers share."""
-        return Background(self.feeds, self.records, self.run_feed, self.correlation, self.publication)
+        return Background(self.store, self.feeds, self.records, self.run_feed, self.correlation, self.publication)
 
     def application(self) -> WSGIApplication:
         """Return the web application: TAXII, the API, probes, and the signpost at ``/``."""
@@ -240,7 +240,7 @@ class Hub:
             max_body=settings.max_body,
             public_url=settings.public_url,
         )
-        probes = Probes(self.store, settings.title, self.feed_failures)
+        probes = Probes(self.store, settings.title, self.feed_failures, self.background.shares)
         signin = SignIn(self.accounts, self.audit, *self._counts(), self.certificates)
         desk = Desk(self.publication, self.accounts)
         uploads = Uploads(settings.uploads, settings.max_body)

@@ -6,6 +6,7 @@ once: each commit is conditional on the cursor, mark or record that it was made 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 import structlog
@@ -15,26 +16,33 @@ from hub.correlate.engine import Correlation
 from hub.errors import Conflict
 from hub.feeding import FeedRecords
 from hub.model import times
+from hub.ops.board import read_board
 from hub.ops.leases import Leases
 from hub.ops.worker import Job
 from hub.publish.publication import Publication
+from hub.store.ports import Store
+
+NOBODY = "nobody"
 
 
 class Background:
     """What there is to do.
 
     Args:
-        feeds: declared ones. records: theirs. run_feed: fetches one now. correlation, publication: the hub's.
+        store: the hub's. feeds: declared ones. records: theirs. run_feed: fetches one now.
+        correlation, publication: the hub's.
     """
 
     def __init__(
         self,
+        store: Store,
         feeds: Mapping[str, Feed],
         records: FeedRecords,
         run_feed: Callable[[Feed], object],
         correlation: Correlation,
         publication: Publication,
     ) -> None:
+        self._store = store
         self._feeds = feeds
         self._records = records
         self._run_feed = run_feed
@@ -59,6 +67,14 @@ class Background:
             *(job.name for job in self._alone),
         ]
 
+    def shares(self) -> dict[str, int]:
+        """Return how many pieces each worker has, as ``host:pid``, and how many ``nobody`` has."""
+        board = read_board(self._store).board
+        names = {number: f"{one.host}:{one.pid}" for number, one in board.workers.items()}
+        held = Counter(names[number] for number in board.holders.values())
+        nobody = len(set(self.pieces()) - board.holders.keys())
+        return dict.fromkeys(names.values(), 0) | held | {NOBODY: nobody}
+
     def jobs(self, leases: Leases) -> list[Job]:
         """Return the jobs of a worker that does what its leases allow."""
 
@@ -70,7 +86,7 @@ class Background:
             return Job(job.name, job.every, run)
 
         return [
-            Job("feeds", 5 * times.SECOND, lambda: self._fetch(leases)),
+            Job("feeds", 2 * times.SECOND, lambda: self._fetch(leases)),
             Job("rules", times.SECOND, lambda: self._find(leases)),
             *map(leased, self._alone),
         ]

@@ -1,4 +1,4 @@
-"""`threathub init`, `serve`, `worker`, `demo`: the programs that run a hub."""
+"""`threathub init`, `serve`, `worker`, `workers`, `demo`: the programs that run a hub."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 
 from hub.access.members import Organisation
-from hub.cli.options import DataOption, JsonOption
-from hub.cli.output import print_json, print_text
+from hub.cli.options import DataOption, JsonOption, opened
+from hub.cli.output import print_json, print_rows, print_text
 from hub.errors import Conflict
+from hub.model import times
+from hub.ops.board import read_board
 from hub.ops.logs import configure_logs
 from hub.settings import export_settings, load_settings
 
@@ -74,13 +76,40 @@ def serve(
 
 @commands.command()
 def worker(data: DataOption = None, store: StoreOption = None) -> None:
-    """Run only the background work until SIGTERM, for `serve` with worker = false."""
+    """Run only the background work until SIGTERM, for `serve` with worker = false or beside others that share it."""
     from hub.app import background_work, open_hub
 
     settings = load_settings(data=data, store=store)
     export_settings(settings)
     open_hub(settings).close()
     background_work()
+
+
+@commands.command()
+def workers(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Show who does the background work: each worker's machine, its last sign of life, and its pieces of the work."""
+    with opened(data) as hub:
+        seen, pieces = read_board(hub.store), hub.background.pieces()
+    rows = [
+        {
+            "number": number,
+            "worker": worker.nonce[:8],
+            "host": worker.host,
+            "pid": worker.pid,
+            "since": times.format_timestamp(worker.since),
+            "renewed": times.format_timestamp(seen.beats[number].at),
+            "lease_seconds": worker.lease / times.SECOND,
+            "pieces": sorted(piece for piece, holder in seen.board.holders.items() if holder == number),
+        }
+        for number, worker in sorted(seen.board.workers.items(), key=lambda one: int(one[0]))
+    ]
+    waiting = sorted(set(pieces) - set(seen.board.holders))
+    if as_json:
+        print_json({"workers": rows, "waiting": waiting})
+        return
+    print_rows(rows, as_json, "There is no worker: start `threathub serve` or `threathub worker`.")
+    if waiting:
+        print_text(f"Nobody does {', '.join(waiting)}.")
 
 
 @commands.command()

@@ -238,7 +238,7 @@ class Leases:
         if taken:
             self._log.info("work taken", number=number, pieces=sorted(taken))
         if given:
-            self._log.info("work given to others", number=number, pieces=sorted(given))
+            self._log.info("work given back", number=number, pieces=sorted(given))
 
     def _go(self) -> None:
         seen = read_board(self._store)

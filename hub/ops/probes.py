@@ -29,12 +29,20 @@ class Probes:
         store: the store that readiness is about.
         title: the hub's name.
         feed_failures: called at each scrape: feed name -> consecutive failures.
+        work: called at each scrape: worker -> pieces of background work that it has.
     """
 
-    def __init__(self, store: Store, title: str, feed_failures: Callable[[], dict[str, int]]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        title: str,
+        feed_failures: Callable[[], dict[str, int]],
+        work: Callable[[], dict[str, int]],
+    ) -> None:
         self._store = store
         self._title = title
         self._feed_failures = feed_failures
+        self._work = work
         self._routes: dict[str, Callable[[], Answer]] = {
             "/": self._signpost,
             "/healthz": lambda: ("200 OK", JSON, b'{"status":"alive"}'),
@@ -81,6 +89,9 @@ class Probes:
             failures = Gauge("threathub_feed_failures", "Failures in a row", ["feed"], registry=registry)
             for feed, number in self._feed_failures().items():
                 failures.labels(feed).set(number)
+            pieces = Gauge("threathub_work_pieces", "Pieces of background work", ["worker"], registry=registry)
+            for worker, number in self._work().items():
+                pieces.labels(worker).set(number)
             up.set(1)
         except HubError:
             up.set(0)
