@@ -80,11 +80,11 @@ class Leases:
         self._me = this_worker(uuid.uuid4().hex, length)
         self._number: str | None = None
         self._watched: dict[str, _Sight] = {}
-        self._began = 0
+        self._began = clock() - length
         """When the last sign of life that was written was begun."""
         self._lock = threading.Lock()
         self._held: frozenset[str] = frozenset()
-        self._until = 0
+        self._until = self._began
         self._busy: set[str] = set()
         self._leaving = False
         self._log = structlog.get_logger("hub.work").bind(worker=self._me.nonce[:8])
@@ -185,16 +185,20 @@ class Leases:
         self._store.commit(Batch(documents=list(documents)))
 
     def _own_number(self, seen: Seen) -> str | None:
-        """Return this worker's number, or None when it has none, or lost it with all its work."""
-        number = self._number
-        if number is not None:
-            there = seen.board.workers.get(number)
-            if there is None or there.nonce != self._me.nonce or seen.beats[number].nonce != self._me.nonce:
-                number = self._number = None
-                with self._lock:
-                    lost, self._held = self._held, frozenset()
-                self._log.warning("work was lost to others: it was not renewed in time", pieces=sorted(lost))
-        return number
+        """Return this worker's number, or None when it has none, or lost it with all its work.
+
+        The board decides: of a commit whose answer was lost nobody knows whether it was done.
+        """
+        nonce = self._me.nonce
+        number = next((name for name, one in seen.board.workers.items() if one.nonce == nonce), None)
+        if number is not None and seen.beats[number].nonce == nonce:
+            return number
+        if self._number is not None:
+            self._number = None
+            with self._lock:
+                lost, self._held = self._held, frozenset()
+            self._log.warning("work was lost to others: it was not renewed in time", pieces=sorted(lost))
+        return None
 
     def _watch(self, seen: Seen, before: int, after: int) -> None:
         watched = {}
