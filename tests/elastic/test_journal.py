@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -162,7 +163,8 @@ def test_a_batch_that_is_too_large_takes_no_other_with_it(store: ElasticStore, m
         return create(self, index, id, source)
 
     monkeypatch.setattr(Cluster, "create", limited)
-    batches = [Batch([draft("x--1")]), Batch([draft("x--2", body=b"2" * 30_000)]), Batch([draft("x--3")])]
+    large = draft("x--2", body=random.Random(2).randbytes(30_000).hex().encode())
+    batches = [Batch([draft("x--1")]), Batch([large]), Batch([draft("x--3")])]
     turns = [Turn(batch) for batch in batches]
     store._write(turns)
     assert [type(turn.error) for turn in turns] == [type(None), TooLarge, type(None)]

@@ -202,4 +202,5 @@ class ElasticStore:
 
     def close(self) -> None:
         """See `hub.store.ports.Store.close`."""
+        self._journal.close()
         self._cluster.close()

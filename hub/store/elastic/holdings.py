@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from hub.store.elastic.cluster import Source
 from hub.store.elastic.entries import Barrier
 from hub.store.elastic.journal import Journal, Moved
-from hub.store.elastic.names import change_id, head_id
-from hub.store.elastic.places import Place, Places
+from hub.store.elastic.names import change_id
+from hub.store.elastic.places import Place, Places, Query
 from hub.store.elastic.snapshots import Snapshots
 from hub.store.elastic.versions import Live, Versions
 from hub.store.ports import Batch, Draft
 
 _READ_AT_ONCE = 5000
-_IDS_AT_ONCE = 500
-_HELD = ("what", "pos", "date", "doc.digest")
+_IDS_AT_ONCE = 1000
+_HELD = ("what", "id", "pos", "date", "doc.digest")
+_LIVE: Query = {"filter": [{"term": {"what": "put"}}]}
+_OUTERMOST: Query = {**_LIVE, "must_not": [{"term": {"inner": "yes"}}]}
+_CHANGES: Query = {"filter": [{"terms": {"what": ["put", "withdraw"]}}]}
 
 
 def change_id_of(draft: Draft) -> str:
@@ -36,7 +40,7 @@ class Holdings:
     Attributes:
         held: documents of the very versions that the drafts are, with digest, position and date.
         versions: the objects that may change, with their versions.
-        last: positions of the last change of objects.
+        last: positions of the last change of objects, where they are known to have changed.
     """
 
     held: dict[str, Source] = field(default_factory=dict)
@@ -54,10 +58,13 @@ class Holdings:
         """
         drafts = {change_id_of(draft): draft for batch in batches for draft in batch.drafts}
         withdrawn = {one.id for batch in batches for one in batch.withdrawals}
-        read = {id for batch in batches if batch.basis for id in batch.basis.ids}
-        if not drafts and not withdrawn and not read:
-            return cls()
-        return _Reading(journal, snapshots, state, places).holdings(drafts, withdrawn, read)
+        reading = _Reading(journal, snapshots, state, places)
+        found = reading.holdings(drafts, withdrawn)
+        bases = [batch.basis for batch in batches if batch.basis]
+        if bases:
+            read = frozenset().union(*(one.ids for one in bases))
+            found.last = reading.changed(read, min(one.position for one in bases))
+        return found
 
     def add(self, id: str, live: Live) -> None:
         """Add a version of an object."""
@@ -87,23 +94,32 @@ class _Reading:
         self._state = state
         self._places = places
 
-    def holdings(self, drafts: Mapping[str, Draft], withdrawn: set[str], read: set[str]) -> Holdings:
-        ids = list(withdrawn.union(read, (draft.id for draft in drafts.values())))
-        keys = list(drafts)
-        found = self._documents([*keys, *map(head_id, ids)], (*_HELD, "doc.edges", "doc.last"))
-        held = {key: source for key, source in zip(keys, found, strict=False) if source and source["what"] == "put"}
-        heads = {id: head["doc"] for id, head in zip(ids, found[len(keys) :], strict=True) if head is not None}
-        edges = {id: frozenset(head["edges"]) for id, head in heads.items()}
-        grown = {draft.id for key, draft in drafts.items() if key not in held and edges.get(draft.id)}
-        whole = {id for id in withdrawn if edges.get(id)}
-        versions = self._outermost({id: edges[id] for id in grown - whole})
+    def holdings(self, drafts: Mapping[str, Draft], withdrawn: set[str]) -> Holdings:
+        """Return the versions that a commit of these drafts and withdrawals is about, by a search and what it finds."""
+        held: dict[str, Source] = {}
+        edges: dict[str, list[str]] = {}
+        for hit in self._found(withdrawn.union(draft.id for draft in drafts.values()), _OUTERMOST, _HELD):
+            edges.setdefault(hit["_source"]["id"], []).append(hit["_id"])
+            held[hit["_id"]] = hit["_source"]
+        # What is not outermost may be there all the same.
+        others = [key for key, draft in drafts.items() if key not in held and draft.id in edges]
+        there = zip(others, self._documents(others, _HELD), strict=True)
+        held |= {key: source for key, source in there if source is not None and source["what"] == "put"}
+        whole = withdrawn.intersection(edges)
+        grown = {drafts[key].id for key in others if key not in held} - whole
+        versions = self._outermost({id: edges[id] for id in grown})
         for key, draft in drafts.items():
             known = versions.get(draft.id)
-            place = place_of(draft)
-            if known is not None and key not in held and known.lacks_others(self._number(place), place):
-                whole.add(draft.id)
-        versions |= self._whole(whole)
-        return Holdings(held, versions, {id: head["last"] for id, head in heads.items()})
+            if known is not None and key not in held:
+                place = place_of(draft)
+                if known.lacks_others(self._number(place), place):
+                    whole.add(draft.id)
+        return Holdings(held, versions | self._whole(whole))
+
+    def changed(self, ids: Iterable[str], after: int) -> dict[str, int]:
+        """Return the positions of the last changes of objects, of those that changed after a position."""
+        hits = self._found(ids, _CHANGES, ("id", "pos"), after)
+        return {hit["_source"]["id"]: hit["_source"]["pos"] for hit in hits}
 
     def _number(self, place: Place) -> int:
         places = self._places.first(self._state.places)
@@ -115,8 +131,8 @@ class _Reading:
             found += self._journal.read(self._state, ids[at : at + _READ_AT_ONCE], fields)
         return found
 
-    def _outermost(self, edges: Mapping[str, frozenset[str]]) -> dict[str, Versions]:
-        keys = [(id, key) for id, keys in edges.items() for key in sorted(keys)]
+    def _outermost(self, edges: Mapping[str, Sequence[str]]) -> dict[str, Versions]:
+        keys = [(id, key) for id, keys in edges.items() for key in keys]
         found = {id: Versions(complete=False) for id in edges}
         for (id, key), source in zip(keys, self._documents([key for _, key in keys]), strict=True):
             if source is None or source["what"] != "put":
@@ -125,27 +141,31 @@ class _Reading:
         return found
 
     def _whole(self, ids: Iterable[str]) -> dict[str, Versions]:
-        """Read all versions of objects, by searches at the same barrier."""
+        """Read all versions of objects."""
+        found = {id: Versions() for id in ids}
+        for hit in self._found(found, _LIVE):
+            source = hit["_source"]
+            found[source["id"]].known[hit["_id"]] = self._live(hit["_id"], source)
+        return found
+
+    def _found(
+        self, ids: Iterable[str], query: Query, fields: Sequence[str] | None = None, after: int = 0
+    ) -> Iterator[dict[str, Any]]:
+        """Search documents of objects at the barrier, those behind a position, each object's in order of position."""
         wanted = sorted(ids)
-        found = {id: Versions() for id in wanted}
         for at in range(0, len(wanted), _IDS_AT_ONCE):
-            only = [{"term": {"what": "put"}}, {"terms": {"id": wanted[at : at + _IDS_AT_ONCE]}}]
-            after = 0
+            some, behind = {"terms": {"id": wanted[at : at + _IDS_AT_ONCE]}}, after
             while True:
+                only = [some, {"range": {"pos": {"gt": behind}}}, *query["filter"]]
                 answer = self._snapshots.search(
-                    {"filter": [*only, {"range": {"pos": {"gt": after}}}]},
-                    size=_READ_AT_ONCE,
-                    at_least=self._state.number,
+                    {**query, "filter": only}, size=_READ_AT_ONCE, fields=fields, at_least=self._state.number
                 )
                 if answer.barrier.number != self._state.number:
                     raise Moved
-                for hit in answer.hits:
-                    source = hit["_source"]
-                    found[source["id"]].known[hit["_id"]] = self._live(hit["_id"], source)
+                yield from answer.hits
                 if len(answer.hits) < _READ_AT_ONCE:
                     break
-                after = answer.hits[-1]["_source"]["pos"]
-        return found
+                behind = answer.hits[-1]["_source"]["pos"]
 
     def _live(self, key: str, source: Source) -> Live:
         number = int(source["place"])

@@ -41,7 +41,7 @@ _DATED = {"type": "date", "format": "epoch_millis", "index": False}
 MAPPINGS: dict[Part, dict[str, Any]] = {
     "log": {"uid": _UNINDEXED, "confirmed": _UNINDEXED, "entry": _UNINDEXED},
     "objects": {
-        # What a document is: put, removed, withdraw, head, document, places, barrier, intent, gone.
+        # What a document is: put, removed, withdraw, document, places, barrier, intent, gone.
         "what": _TERM,
         # Positions, and the same from behind, so that the barrier comes first whichever way is asked for.
         "pos": _ORDER,
@@ -56,6 +56,8 @@ MAPPINGS: dict[Part, dict[str, Any]] = {
         "older": _TERM,
         "newer_spec": _TERM,
         "later": _TERM,
+        # Whether it is between others of its own place (`hub.store.elastic.versions`).
+        "inner": _TERM,
         # What it is found by.
         "tokens": _TERM,
         "keys": _SORTED,

@@ -8,7 +8,7 @@ from itertools import groupby, pairwise
 from hub.store.elastic.changes import digest
 from hub.store.elastic.cluster import Source
 from hub.store.elastic.frozen import Frozen
-from hub.store.elastic.names import change_id, head_id
+from hub.store.elastic.names import change_id
 from hub.store.elastic.versions import Live, Versions
 
 _CHANGES = {"terms": {"what": ["put", "removed", "withdraw"]}}
@@ -42,26 +42,17 @@ def _of_the_log(store: Frozen) -> Iterator[str]:
 
 
 def _of_objects(store: Frozen) -> Iterator[str]:
-    # Both in the order of ids, so that neither need be held whole.
-    heads = store.scan("objects", {"term": {"what": "head"}}, ["id"])
     for id, found in groupby(store.scan("objects", _PUTS, ["id", "pos"]), key=lambda hit: str(hit[1]["id"])):
         versions = Versions({key: _live(store, key, source) for key, source in found})
         for key, one in versions.known.items():
             if key != change_id(one.place.collection, id, one.place.spec_version, one.version):
                 yield "a version lies under another's name"
-        edges = versions.outermost()
-        if any(one.key in edges for one in versions.settle()):
-            yield "a version does not note exactly the others that stand before or behind it"
-        head = None
-        for key, head in heads:
-            if key == head_id(id):
-                break
-            if head["doc"]["edges"]:
-                yield "an object's head names versions that are not there"
-        if head is None or head["id"] != id or set(head["doc"]["edges"]) != edges:
-            yield "an object's head does not name its outermost versions"
-    if any(head["doc"]["edges"] for _, head in heads):
-        yield "an object's head names versions that are not there"
+        inner = {key for key, one in versions.known.items() if one.source.get("inner")}
+        for one in versions.settle():
+            if bool(one.source.get("inner")) != (one.key in inner):
+                yield "a version does not know whether it is between others"
+            elif one.key not in inner:
+                yield "a version does not note exactly the others that stand before or behind it"
 
 
 def _live(store: Frozen, key: str, source: Source) -> Live:

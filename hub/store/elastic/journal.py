@@ -16,6 +16,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Literal, Protocol, TypeVar
@@ -25,14 +26,16 @@ import orjson
 from hub.errors import HubError, StoreCorrupt, StoreUnavailable
 from hub.store.elastic.changes import reduced
 from hub.store.elastic.cluster import Cluster, Got, Source
-from hub.store.elastic.entries import Barrier, Entry, intent
+from hub.store.elastic.entries import BULK_BYTES, Barrier, Entry, intent
 from hub.store.elastic.faults import RETRY_AFTER, Missing, Passing
 from hub.store.elastic.generations import Generations
 from hub.store.elastic.indices import Generation, log_of
 from hub.store.elastic.names import BLANKED, entry_id
 
-BULK_BYTES = 8_000_000
-"""Bytes of documents in one request, about."""
+AT_THE_SAME_TIME = 2
+"""Requests with parts of an entry that are under way at the same time."""
+FEWEST = 100
+"""Documents for which a request of their own is not worth it."""
 KEPT = 100
 """Entries that keep their content after they were applied, for processes that are late; older ones are blanked."""
 BLANKED_TOGETHER = 50
@@ -59,6 +62,7 @@ class Planned(Protocol):
 
 
 P = TypeVar("P", bound=Planned)
+Part = list[tuple[str, bytes]]
 T = TypeVar("T")
 
 
@@ -75,6 +79,7 @@ class Journal:
         self._log = log_of(cluster)
         self._generations = generations
         self._patience = patience
+        self._hands = ThreadPoolExecutor(AT_THE_SAME_TIME)
 
     def open(self) -> None:
         """Make the first barriers if there are none; apply what a killed process left."""
@@ -226,18 +231,30 @@ class Journal:
 
     def _apply_to(self, target: Generation, entry: Entry) -> None:
         number = entry.barrier.number
-        for part in _parts(entry.rows.items()):
-            self._cluster.write(target.ledger, number, part)
+        self._together(entry.rows, lambda part: self._cluster.write(target.ledger, number, part))
         if entry.rows or not entry.objects:
             # One without anything is about the indices themselves (`hub.store.elastic.upgrade`).
             self._mark_rows(target, number)
         intents = _intents(target, number)
-        for part in _parts(entry.objects.items()):
-            # The first in the request: a snapshot of a shard with anything of the entry has the intent too.
-            refused = self._cluster.write(target.objects, number, [*intents, *part])
+        # First in each request: a snapshot of a shard with anything of the entry has the intent too.
+        for refused in self._together(
+            entry.objects, lambda part: self._cluster.write(target.objects, number, [*intents, *part])
+        ):
             if refused:
                 self._write_less(target, number, {id: orjson.loads(entry.objects[id]) for id in refused})
         self._cluster.write(target.objects, number, [*intents, *_barriers(target, entry.barrier)], refresh=True)
+
+    def _together(self, documents: Mapping[str, bytes], write: Callable[[Part], list[str]]) -> Iterable[list[str]]:
+        """Write documents, many of them in requests at the same time; return what each request returned.
+
+        When one fails the others go on: what an entry writes may be written at any time.
+        """
+        parts = list(_parts(documents))
+        return [write(part) for part in parts] if len(parts) < 2 else list(self._hands.map(write, parts))
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._hands.shutdown(wait=False)
 
     def _mark_rows(self, target: Generation, number: int) -> None:
         mark = orjson.dumps({"doc": {"number": number}})
@@ -287,11 +304,12 @@ def _entry(got: Got) -> Entry:
     return Entry.of(got.source)
 
 
-def _parts(documents: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
-    part: list[tuple[str, bytes]] = []
+def _parts(documents: Mapping[str, bytes]) -> Iterator[Part]:
+    most = max(-(-len(documents) // AT_THE_SAME_TIME), FEWEST)
+    part: Part = []
     size = 0
-    for document in documents:
-        if part and size + len(document[1]) > BULK_BYTES:
+    for document in documents.items():
+        if part and (len(part) >= most or size + len(document[1]) > BULK_BYTES):
             yield part
             part, size = [], 0
         part.append(document)

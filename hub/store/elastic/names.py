@@ -56,11 +56,6 @@ def change_id(collection: str, id: str, spec_version: str, version: int) -> str:
     return f"c{_digest(collection, id, spec_version, str(version))}"
 
 
-def head_id(id: str) -> str:
-    """Return the id of the document that says which versions of an object are its outermost."""
-    return f"h{_digest(id)}"
-
-
 def note_id(position: int) -> str:
     """Return the id of the note of a withdrawal."""
     return f"w{position}"

@@ -16,10 +16,10 @@ from hub.store.elastic.controls import GONE, Controls, expired
 from hub.store.elastic.entries import Barrier, Entry
 from hub.store.elastic.holdings import Holdings, change_id_of, place_of
 from hub.store.elastic.journal import Journal
-from hub.store.elastic.names import PLACES, document_id, head_id, note_id, removed_id
+from hub.store.elastic.names import PLACES, document_id, note_id, removed_id
 from hub.store.elastic.places import Place, Places, places_source
 from hub.store.elastic.snapshots import Snapshots
-from hub.store.elastic.versions import Live, head_source
+from hub.store.elastic.versions import Live
 from hub.store.moving import Portion, StoredChange
 from hub.store.ports import Batch, Draft, Outcome, Withdrawal
 
@@ -207,11 +207,8 @@ class Making:
         """Return the entry with all that was added, or None if that is nothing."""
         documents = self._documents | self._controls.changed
         for id, versions in self._holdings.versions.items():
-            last = self._holdings.last[id]
-            if last > self._state.position:
-                for one in versions.settle():
-                    documents[one.key] = one.source
-                documents[head_id(id)] = head_source(id, versions.outermost(), last)
+            if self._holdings.last.get(id, 0) > self._state.position:
+                documents |= {one.key: one.source for one in versions.settle()}
         rows = self._rows.changed()
         if not documents and not rows and self._controls.writes == self._state.writes:
             return None

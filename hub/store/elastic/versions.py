@@ -7,7 +7,7 @@ A version notes the *places* (collection, specification version, audience) of ot
 
 The latest that a reader sees is the one that notes none of his places. Versions above or below another of their very
 own place are the latest or the first for nobody, whoever reads; so only the outermost of each place need be kept up to
-date, and only they are read when a version is added. The object's *head* document says which these are.
+date, and only they are read when a version is added. The others are marked as ``inner``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 from hub.store.elastic.cluster import Source
 from hub.store.elastic.places import Place
 
-MARKS = ("newer", "older", "newer_spec", "later")
+MARKS = ("newer", "older", "newer_spec", "later", "inner")
+_NO_MARKS: dict[str, list[str]] = {name: [] for name in MARKS}
 
 
 class Extent(NamedTuple):
@@ -81,18 +82,14 @@ class Versions:
 
     def settle(self) -> Iterable[Live]:
         """Bring the marks up to date; return the versions whose documents must be written."""
-        extents = self._extents()
+        alone = len(self.known) == 1
+        extents = {} if alone else self._extents()
         for one in self.known.values():
-            marks = _marks(one, extents)
-            for name, numbers in marks.items():
-                if one.source.get(name, []) != numbers:
-                    one.source[name] = numbers
+            for name, marks in (_NO_MARKS if alone else _marks(one, extents)).items():
+                if one.source.get(name, []) != marks:
+                    one.source[name] = marks
                     one.stale = True
         return [one for one in self.known.values() if one.stale]
-
-    def outermost(self) -> frozenset[str]:
-        """Return the ids of the documents of the outermost versions."""
-        return frozenset(one.key for extent in self._extents().values() for one in extent)
 
     def _extents(self) -> dict[int, Extent]:
         extents: dict[int, Extent] = {}
@@ -121,9 +118,6 @@ def _marks(one: Live, extents: dict[int, Extent]) -> dict[str, list[str]]:
                 marks["newer_spec"].append(text)
         if extent.highest.rank > one.rank:
             marks["later"].append(text)
+    if one.key not in {edge.key for edge in extents[one.number]}:
+        marks["inner"].append("yes")
     return marks
-
-
-def head_source(id: str, edges: Iterable[str], last: int) -> Source:
-    """Return the head document of an object; ``last`` is the position of its last change."""
-    return {"what": "head", "id": id, "doc": {"edges": sorted(edges), "last": last}}
