@@ -17,15 +17,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.model.audience import PAP, TLP, Audience, Reader, may
+from hub.store.facets import FacetQuery
 from hub.store.ports import HUB, Batch, Draft, PageQuery, Scope, SearchQuery, Store, Versions, Withdrawal
 from hub.store.query import Everything, parse
 from tests.contract.conftest import ENGINES, forget
 from tests.contract.drafts import ANALYST, CITY_ONLY, STRANGER, WATER, body_of, draft
+from tests.store.facet_oracle import counted
+from tests.store.search_oracle import Stored
 
 ORGANISATIONS = ("city", "water", "bank")
 COLLECTIONS = ("a", "b", "c")
 IDS = tuple(f"{kind}--{n}" for kind in ("indicator", "report") for n in range(2))
 KEYS = ("domain-name:a.example", "domain-name:b.example")
+COUNTED = ("type", "collection", "tlp", "owner")
 SEARCHES = ("type:indicator", "type:report OR type:indicator", "type:indicator AND NOT type:report")
 
 audiences = st.builds(
@@ -159,6 +163,11 @@ def check(store: Store, live: list[Kept], scope: Scope) -> None:
             got += [one.position for one in part.changes]
             before, more = part.before, part.before is not None
         assert got == sorted(found, reverse=True)
+    facets = store.facets(scope, FacetQuery(Everything(), COUNTED, values=100))
+    assert facets.total == len(newest)
+    whole = [Stored(kept.draft, 0) for kept in newest.values()]
+    for name in COUNTED:
+        assert [one[:2] for one in facets.fields[name].values] == counted(whole, name)
     counts = {name: len(page(seen, name, Versions())) for name in COLLECTIONS}
     assert store.tally(scope) == {name: count for name, count in counts.items() if count}
 
