@@ -116,6 +116,13 @@ class TestAHubOfOnesOwn:
         assert "80.82.77.33" not in lines, "a scanner that a warning list knows is in no automatic list"
         bundle = json.loads(threathub("export", "partner-indicators", "--format", "stix", data=data).stdout)
         assert len(bundle["objects"]) == len(lines)
+        counted = told("search", "kind:ipv4-addr", "--facets", "--histogram", "added", "--values", "1", data=data)
+        assert (counted["total"], counted["facets"]["tlp"]["values"][0]["number"]) == (1413, 1413)
+        assert sum(bar["number"] for bar in counted["histogram"]["bars"]) == 1413
+        shown = threathub("search", "kind:ipv4-addr", "--facet", "warning", "--histogram", "created", data=data).stdout
+        assert shown.startswith("1,413 objects\n")
+        assert 'warning:"' in shown
+        assert threathub("search", "x", "--facet", "colour", data=data).returncode == 2
 
     def test_a_log_goes_in_once(self, data: Path) -> None:
         log = ROOT / "demo" / "data" / "suricata" / "alerts-honeypot-2018.json"
