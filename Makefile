@@ -5,6 +5,10 @@ JSON ?=
 PYTHON ?= python3
 BIN := .venv/bin
 
+# Suites that work on whole stores, and what `make test` runs of them on Elasticsearch too; it tries the contract on both.
+STORED := $(addprefix tests/,taxii access admission correlate publish e2e soak)
+AGAIN := $(addprefix tests/,taxii access correlate/test_once.py correlate/test_real_logs.py e2e/test_demo.py soak/test_soak.py)
+
 .PHONY: install run test test-elastic check bench requirements soak lock clean
 
 install: .venv/installed
@@ -18,12 +22,14 @@ install: .venv/installed
 run: install
 	$(BIN)/threathub demo --data $(DATA) --port $(PORT) $(if $(JSON),--json $(JSON))
 
+# All tests, then once more on Elasticsearch those that work on a whole store. Both share one node, which ends with them.
 test: install
-	$(BIN)/python -m pytest
+	@export HUB_TESTS_SESSION=$$$$; set -e; $(BIN)/python -m pytest; \
+	HUB_TESTS_ENGINE=elastic $(BIN)/python -m pytest -k "not https" $(AGAIN)
 
-# Whole suites on the other engine; the contract of the store is tried on both by `make test`.
+# Everything that uses a store, on Elasticsearch alone.
 test-elastic: install
-	HUB_TESTS_ENGINE=elastic HUB_TESTS_DEMAND_ELASTIC=1 $(BIN)/python -m pytest tests/taxii tests/admission tests/correlate
+	HUB_TESTS_ENGINE=elastic HUB_TESTS_DEMAND_ELASTIC=1 $(BIN)/python -m pytest $(STORED)
 
 check: install
 	$(BIN)/ruff format --check .

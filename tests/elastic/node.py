@@ -135,11 +135,15 @@ def required() -> str:
 
 
 def forget(prefix: str) -> None:
-    """Delete the indices of one store."""
-    with urllib.request.urlopen(f"{address()}/{prefix}-*/_alias") as answer:
+    """Delete the indices of one store, if there is a node at all."""
+    try:
+        top = address()
+    except NoNode:
+        return
+    with urllib.request.urlopen(f"{top}/{prefix}-*/_alias") as answer:
         names = ",".join(json.load(answer))
     if names:
-        request = urllib.request.Request(f"{address()}/{names}?ignore_unavailable=true", method="DELETE")
+        request = urllib.request.Request(f"{top}/{names}?ignore_unavailable=true", method="DELETE")
         urllib.request.urlopen(request).close()
 
 
