@@ -23,9 +23,14 @@ from hub.store.moving import Movable
 from tests.stores import ABOUT_SQLITE, environment_of
 
 
+ROOT = Path(__file__).parents[2]
+
+
 @pytest.fixture(scope="module", autouse=True)
-def _logs() -> Iterator[None]:
-    yield
+def _around() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("THREATHUB_CACHE", str(ROOT / ".pytest_cache" / "threathub"))  # built once for all hubs
+        yield
     structlog.reset_defaults()  # commands send them to what was standard error then
 
 

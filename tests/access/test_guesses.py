@@ -19,6 +19,8 @@ from hub.app import open_hub
 from hub.errors import NoSuchFile
 from hub.settings import Settings
 
+CACHE = Path(__file__).parents[2] / ".pytest_cache" / "threathub"
+
 HERE, THERE = "192.0.2.1", "198.51.100.9"
 
 
@@ -183,7 +185,7 @@ def test_a_table_keeps_what_is_worth_most(changes: list[tuple[int, int]]) -> Non
 
 def test_a_hub_whose_table_cannot_be_made_serves_and_says_so(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).mkdir(parents=True)
-    hub = open_hub(Settings(data=tmp_path), create=True)
+    hub = open_hub(Settings(data=tmp_path, cache=CACHE), create=True)
     with capture_logs() as logs:
         hub.application()
     with pytest.raises(NoSuchFile, match=FILE_NAME):
