@@ -22,7 +22,6 @@ from hub.errors import HubError, NotSignedIn
 from hub.store.moving import Movable
 from tests.stores import ABOUT_SQLITE, environment_of
 
-
 ROOT = Path(__file__).parents[2]
 
 
