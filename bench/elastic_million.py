@@ -34,7 +34,7 @@ def run(folder: Path, scale: float) -> Iterator[Row]:
     path = f"/hub/collections/{declared[corpus.COLLECTION].id}/objects/"
     small, large = (max(1000, int(number * scale)) for number in (10_000, 1_000_000))
     with benched() as bench, ExitStack() as stack:
-        pollers, newest, lookups = [], [], []
+        asking, newest, lookups = [], [], []
         for size in (small, large):
             store, prefix = bench.store()
             progress(f"filling {size:,} objects")
@@ -42,9 +42,12 @@ def run(folder: Path, scale: float) -> Iterator[Row]:
             added = store.commit(Batch(drafts=[corpus.draft(size + one) for one in range(100)]))
             token = account(Accounts(store))
             port = stack.enter_context(served_on(folder / prefix, bench, prefix))
-            pollers.append(Poller(port, path, token))
+            asking.append((port, token))
             newest.append(times.format_timestamp(added[0].date_added - 1))
             lookups.append((store, prefix))
+
+        # Only now: a server closes connections on which nothing comes.
+        pollers = [Poller(port, path, token) for port, token in asking]
 
         def poll(number: int) -> None:
             pollers[number].after = newest[number]
