@@ -38,12 +38,12 @@ def test_generated_queries_find_what_the_oracle_finds(corpus: Corpus) -> None:
     store, stored = corpus
     chance = random.Random(7)
     answers = set()
-    for _ in range(200):
+    for _ in range(80):
         text = generated(chance, 3)
         ids = found(store, text)
         assert ids == expected(stored, text), text
         answers.add(tuple(ids))
-    assert len(answers) > 60
+    assert len(answers) > 30
 
 
 def test_pages_join_to_the_whole_newest_first(corpus: Corpus) -> None:
