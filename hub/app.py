@@ -257,10 +257,8 @@ class Hub:
 
     def feed_failures(self) -> dict[str, int]:
         """Return how often each enabled feed failed in a row."""
-        return {
-            feed.name: self.records.load(feed.name).status.consecutive_failures
-            for feed in self.records.switched_on(self.feeds.values())
-        }
+        records = self.records.load_all(feed.name for feed in self.records.switched_on(self.feeds.values()))
+        return {name: record.status.consecutive_failures for name, record in records.items()}
 
 
 def open_hub(settings: Settings, *, create: bool = False) -> Hub:

@@ -86,16 +86,20 @@ class Background:
             return Job(job.name, job.every, run)
 
         return [
-            Job("feeds", 2 * times.SECOND, lambda: self._fetch(leases)),
+            Job("feeds", times.SECOND, lambda: self._fetch(leases)),
             Job("rules", times.SECOND, lambda: self._find(leases)),
             *map(leased, self._alone),
         ]
 
     def _fetch(self, leases: Leases) -> bool:
         ran = False
-        for feed in self._records.switched_on(self._feeds.values()):
-            with leases.working(_feed(feed)) as mine:
-                if mine and self._records.load(feed.name).status.due(times.now()):
+        mine = {feed.name: feed for feed in self._feeds.values() if leases.holds(_feed(feed))}
+        records = self._records.load_all(mine)
+        due = [feed for name, feed in mine.items() if records[name].status.due(times.now())]
+        for feed in self._records.switched_on(due):
+            with leases.working(_feed(feed)) as still_mine:
+                # It may have been fetched by another while the feeds before it were.
+                if still_mine and self._records.load(feed.name).status.due(times.now()):
                     try:
                         self._run_feed(feed)
                     except Conflict as fault:  # fetched by hand, or by whoever has it since the lease ended

@@ -13,10 +13,14 @@ from connectors.feeds import Feed
 from connectors.runner import FeedRecord
 from hub.admission.gate import Gate, Origin, Receipt
 from hub.errors import Conflict, HubError, Overtaken
-from hub.store.ports import Batch, DocumentWrite, Store
+from hub.store.ports import Batch, Document, DocumentWrite, Store
 
 _FEED = "feed"
 _FEED_SWITCH = "feed-switch"
+
+
+def _record(document: Document | None) -> FeedRecord:
+    return FeedRecord() if document is None else FeedRecord.model_validate_json(document.value)
 
 
 class FeedRecords:
@@ -27,8 +31,13 @@ class FeedRecords:
 
     def load(self, feed: str) -> FeedRecord:
         """Return the record of a feed, an empty one if it never ran."""
-        document = self._store.document(_FEED, feed)
-        return FeedRecord() if document is None else FeedRecord.model_validate_json(document.value)
+        return self.load_all([feed])[feed]
+
+    def load_all(self, feeds: Iterable[str]) -> dict[str, FeedRecord]:
+        """Return the records of feeds, asking once for all of them."""
+        asked = list(feeds)
+        records = self._store.documents_at([(_FEED, feed) for feed in asked])
+        return {feed: _record(document) for feed, document in zip(asked, records, strict=True)}
 
     def enabled(self, feed: Feed) -> bool:
         """Say whether a feed is fetched: the administrator's switch, else the declaration."""
@@ -67,7 +76,7 @@ class FeedRun:
         """Return the record of a feed, an empty one if it never ran."""
         document = self._store.document(_FEED, feed)
         self._version = 0 if document is None else document.version
-        return FeedRecord() if document is None else FeedRecord.model_validate_json(document.value)
+        return _record(document)
 
     def admit(self, items: Sequence[Item], feed: Feed, record: FeedRecord) -> Receipt:
         """Take items through the gate, with the record in the same commit.

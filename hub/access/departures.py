@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import msgspec
 
 from hub.access.members import Organisation
+from hub.errors import Conflict
 from hub.model import times
 from hub.store.ports import DocumentWrite, Store
 
@@ -34,9 +35,13 @@ class Departure(msgspec.Struct, frozen=True):
         """Its key: in order of time."""
         return f"{self.at:020d}|{self.organisation}"
 
-    def done(self) -> DocumentWrite:
-        """Return the write that takes it off the list."""
-        return DocumentWrite(_KIND, self.key, None)
+    def done(self, expect: int) -> DocumentWrite:
+        """Return the write that takes it off the list, provided that nobody else worked on it meanwhile."""
+        return DocumentWrite(_KIND, self.key, None, expect=expect)
+
+    def going_on(self, expect: int) -> DocumentWrite:
+        """Return the write that makes a commit fail once it is off the list, or others worked on it meanwhile."""
+        return DocumentWrite(_KIND, self.key, msgspec.json.encode(self), expect=expect)
 
 
 def departure(before: Organisation, after: Organisation) -> list[DocumentWrite]:
@@ -51,3 +56,15 @@ def departures(store: Store) -> Iterator[Departure]:
     """Yield the changes that are still on the list, in order of time."""
     for document in store.documents(_KIND):
         yield msgspec.json.decode(document.value, type=Departure)
+
+
+def version_of(store: Store, one: Departure) -> int:
+    """Return which version of a change is on the list.
+
+    Raises:
+        Conflict: it is no longer there.
+    """
+    document = store.document(_KIND, one.key)
+    if document is None:
+        raise Conflict("somebody else worked this change of sharing groups off")
+    return document.version

@@ -109,15 +109,27 @@ class Gate:
         self._home = home
         self._levels = Levels(store, home)
 
-    def admit(self, items: Sequence[Item], origin: Origin, documents: Sequence[DocumentWrite] = ()) -> Receipt:
+    def admit(
+        self,
+        items: Sequence[Item],
+        origin: Origin,
+        documents: Sequence[DocumentWrite] = (),
+        *,
+        read_at: int | None = None,
+    ) -> Receipt:
         """Take items in and commit them with the caller's documents; about a thousand a call.
+
+        Args:
+            items: what to take in. origin: where it comes from. documents: go into the same commit.
+            read_at: where the log ended when the caller read the objects that it made these of, or None.
 
         Raises:
             Conflict: a document's expectation failed; nothing was stored.
+            Overtaken: one of the objects has changed since ``read_at``; nothing was stored.
             StoreUnavailable, StoreFull: nothing was stored; call again.
         """
         with no_collection():
-            return _receipt(self._admit(_Slice(origin, items, [None] * len(items)), documents))
+            return _receipt(self._admit(_Slice(origin, items, [None] * len(items)), documents, read_at))
 
     def audience(self, obj: Mapping[str, Any], origin: Origin) -> Audience:
         """Return for whom an object from there would be."""
@@ -125,9 +137,9 @@ class Gate:
         audience = audience_of(obj, origin, levels, members_of(self._store, [obj], origin, self._home))
         return audience.at_least(floors(self._store).get(str(obj["id"]), TLP.CLEAR))
 
-    def _admit(self, work: _Slice, documents: Sequence[DocumentWrite]) -> list[Result]:
+    def _admit(self, work: _Slice, documents: Sequence[DocumentWrite], read_at: int | None) -> list[Result]:
         self._read(work)
-        work, outcomes = self._commit(work, documents)
+        work, outcomes = self._commit(work, documents, read_at)
         drafts = [draft for _, draft in work.drafts]
         clashes = [draft for draft, outcome in zip(drafts, outcomes, strict=True) if outcome.result == "conflict"]
         respelled = self._respelled(clashes)
@@ -143,7 +155,9 @@ class Gate:
             work.results[number] = result
         return [result for result in work.results if result is not None]
 
-    def _commit(self, read: _Slice, documents: Sequence[DocumentWrite]) -> tuple[_Slice, list[Outcome]]:
+    def _commit(
+        self, read: _Slice, documents: Sequence[DocumentWrite], read_at: int | None
+    ) -> tuple[_Slice, list[Outcome]]:
         """Make drafts and commit them; again, if one of their objects was changed between its reading and the commit.
 
         So of two organisations that hand in one new id in the same instant, the second finds that it is taken.
@@ -152,7 +166,7 @@ class Gate:
         tries = _TRIES
         while True:
             tries -= 1
-            basis = Basis(self._store.head().position, owned)
+            basis = Basis(self._store.head().position if read_at is None else read_at, owned)
             work = replace(read, results=list(read.results), drafts=[], refused=list(read.refused))
             self._draft(work, self._store.get(HUB, owned) if owned else {})
             drafts = [draft for _, draft in work.drafts]
@@ -160,7 +174,7 @@ class Gate:
             try:
                 return work, self._store.commit(batch)
             except Overtaken:
-                if not tries:
+                if not tries or read_at is not None:
                     raise
 
     def _respelled(self, drafts: Sequence[Draft]) -> set[tuple[str, str, int]]:

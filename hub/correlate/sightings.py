@@ -75,6 +75,7 @@ class Sightings:
         }
         others = {key for indicator, _ in wanted.values() for key in indicator.observables} - live.keys()
         live |= self._matcher.live(others)
+        read_at = self._store.head().position
         known = self._store.get(HUB, wanted)
         waiting: dict[tuple[str, int], int] = {}
         made: dict[tuple[TLP, tuple[str, ...]], list[dict[str, Any]]] = {}
@@ -85,7 +86,7 @@ class Sightings:
                 waiting.update({(key, day): due for key in indicator.observables})
             elif objects := self._objects(name, indicator, day, before, live, moment):
                 made.setdefault(_audience(indicator, self._city), []).extend(objects)
-        self._admit(made, [done(mark) for mark in marks if by_mark[mark.key] not in waiting])
+        self._admit(made, [done(mark) for mark in marks if by_mark[mark.key] not in waiting], read_at)
         for name, pair in by_mark.items():
             self._due.pop(name, None)
             if pair in waiting:
@@ -145,18 +146,21 @@ class Sightings:
         return [*evidence, *with_observed_data(sighting, common, evidence)]
 
     def _admit(
-        self, made: Mapping[tuple[TLP, tuple[str, ...]], list[dict[str, Any]]], finished: Sequence[DocumentWrite]
+        self,
+        made: Mapping[tuple[TLP, tuple[str, ...]], list[dict[str, Any]]],
+        finished: Sequence[DocumentWrite],
+        read_at: int,
     ) -> None:
         calls: list[tuple[Origin, list[dict[str, Any]]]] = []
         for (tlp, groups), objects in made.items():
             there = self._store.get(HUB, [self._city.identity, *(each["id"] for each in objects if _is_sco(each))])
             objects = [each for each in objects if each["id"] not in there]
-            if self._city.identity not in there:
+            if self._city.identity not in there and not calls:
                 objects.insert(0, self._city.identity_object())
             calls += [(origin(self._city, COLLECTION, tlp, groups), part) for part in _parts(objects)]
         for number, (source, objects) in enumerate(calls, 1):
             items = [StixItem(msgspec.json.encode(each), each["id"]) for each in objects]
-            self._gate.admit(items, source, finished if number == len(calls) else ())
+            self._gate.admit(items, source, finished if number == len(calls) else (), read_at=read_at)
         if not calls and finished:
             self._store.commit(Batch(documents=finished))
 

@@ -7,14 +7,16 @@ sees it, so to everybody else the object is as it was. Where it joins again, the
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import msgspec
 
 from hub.access.accounts import Accounts
-from hub.access.departures import Departure, departures
+from hub.access.departures import Departure, departures, version_of
+from hub.errors import Conflict
 from hub.model.audience import Audience, Reader, may
 from hub.publish.receipts import last_poll
 from hub.publish.retraction import Retraction, revoked_draft
@@ -27,6 +29,7 @@ SOURCE = "hub:farewell"
 _SLOTS = ("farewell-slots", "")
 _PAGE = 1000
 _MILLISECOND = 1000
+_Commit = Callable[[Batch], object]
 _Key = tuple[str, str, str]
 """Collection, id and specification version."""
 
@@ -46,22 +49,26 @@ class Farewells:
     def run(self) -> bool:
         """Follow the changes of sharing groups since the last call; return whether there were any."""
         found = list(departures(self._store))
-        for one in found:
-            organisation = self._accounts.organisation(one.organisation)
-            if organisation is not None and organisation.kind != "city":  # the city sees what groups share anyway
-                now = organisation.reader(analyst=False)
-                if set(one.after) - set(one.before):
-                    self._take_back(now)
-                self._tell(one, replace(now, groups=frozenset(one.before)), now)
-            self._store.commit(Batch(documents=[one.done()]))
+        with contextlib.suppress(Conflict):  # somebody else is at it
+            for one in found:
+                self._follow(one, _While(self._store, one))
         return bool(found)
+
+    def _follow(self, one: Departure, listed: _While) -> None:
+        organisation = self._accounts.organisation(one.organisation)
+        if organisation is not None and organisation.kind != "city":  # the city sees what groups share anyway
+            now = organisation.reader(analyst=False)
+            if set(one.after) - set(one.before):
+                self._take_back(now, listed.commit)
+            self._tell(one, replace(now, groups=frozenset(one.before)), now, listed.commit)
+        listed.done()
 
     def take_back(self) -> None:
         """Withdraw the farewells on objects that were opened again to those who had them."""
         for one in self._accounts.organisations():
-            self._take_back(one.reader(analyst=False))
+            self._take_back(one.reader(analyst=False), self._store.commit)
 
-    def _tell(self, departure: Departure, before: Reader, now: Reader) -> None:
+    def _tell(self, departure: Departure, before: Reader, now: Reader, commit: _Commit) -> None:
         """Append farewells; what was told already is passed over, so that being killed costs nothing."""
         polled = last_poll(self._store, departure.organisation)
         if polled is None or not set(departure.before) - now.groups:
@@ -79,7 +86,7 @@ class Farewells:
                 if (draft := revoked_draft(change, SOURCE, later, again=True)) is not None
             ]
             if drafts:
-                self._store.commit(Batch(drafts=drafts))
+                commit(Batch(drafts=drafts))
 
     def _lost(self, before: Reader, now: Reader, until: int) -> Mapping[_Key, Change]:
         """Return the newest version of each object that one reader saw at a moment and another does not."""
@@ -108,7 +115,7 @@ class Farewells:
                 if newest is None or (newest.version or 0) < (one.version or 0):
                     yield one
 
-    def _take_back(self, now: Reader) -> None:
+    def _take_back(self, now: Reader, commit: _Commit) -> None:
         """Withdraw the farewells on objects that the organisation may see again."""
         for collection in sorted(self._published):
             place = frozenset((collection,))
@@ -123,7 +130,7 @@ class Farewells:
                     if one.id in there and may(now, there[one.id].audience).allowed
                 ]
                 if gone:
-                    self._store.commit(Batch(withdrawals=gone))
+                    commit(Batch(withdrawals=gone))
                 before, more = page.before, page.before is not None
 
     def _slot(self, organisation: str) -> int:
@@ -135,6 +142,24 @@ class Farewells:
             version = document.version if document is not None else 0
             self._store.commit(Batch(documents=[DocumentWrite(*_SLOTS, msgspec.json.encode(slots), expect=version)]))
         return slots.index(organisation) + 1
+
+
+class _While:
+    """Commits as long as a change of sharing groups is on the list and nobody else works on it."""
+
+    def __init__(self, store: Store, departure: Departure) -> None:
+        self._store = store
+        self._departure = departure
+        self._version = version_of(store, departure)
+
+    def commit(self, batch: Batch) -> None:
+        """Commit, or fail with Conflict."""
+        self._store.commit(replace(batch, documents=[*batch.documents, self._departure.going_on(self._version)]))
+        self._version = version_of(self._store, self._departure)
+
+    def done(self) -> None:
+        """Take it off the list."""
+        self._store.commit(Batch(documents=[self._departure.done(self._version)]))
 
 
 def _portions(lost: Mapping[_Key, Change]) -> Iterator[dict[_Key, Change]]:

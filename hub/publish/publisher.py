@@ -77,8 +77,9 @@ class Publisher:
         changes = self._store.read_log(int(cursor.value) if cursor is not None else 0, _PAGE)
         self._look_at(changes)
         if changes:
-            move = DocumentWrite(*_CURSOR, b"%d" % changes[-1].position)
-            self._store.commit(_only(move))
+            expect = cursor.version if cursor is not None else 0
+            with contextlib.suppress(Conflict):  # somebody else has read on
+                self._store.commit(_only(DocumentWrite(*_CURSOR, b"%d" % changes[-1].position, expect=expect)))
         return bool(changes)
 
     def expire(self) -> bool:

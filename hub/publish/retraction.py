@@ -9,6 +9,7 @@ its 2.1 twin goes the same way.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ import msgspec
 import orjson
 
 from hub.admission.mint import EXPIRED
+from hub.errors import Conflict
 from hub.model.audience import TLP, Reader, may
 from hub.model.objects import of_object
 from hub.model.observables import Observable
@@ -144,10 +146,10 @@ class Retraction:
         changes = self._store.read_log(after, _PAGE)
         if not changes:
             return False
-        # Two that follow at once may move it back: what is read again changes nothing.
-        move = DocumentWrite(*_CURSOR, b"%d" % changes[-1].position)
+        move = DocumentWrite(*_CURSOR, b"%d" % changes[-1].position, expect=cursor.version if cursor is not None else 0)
         batch = take_back(self._with_twins(self._left_behind(changes)))
-        self._store.commit(_with(batch, [move]))
+        with contextlib.suppress(Conflict):  # somebody else has read on
+            self._store.commit(_with(batch, [move]))
         return True
 
     def _with_twins(self, changes: Iterable[Change]) -> Iterator[Change]:
