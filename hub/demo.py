@@ -40,7 +40,7 @@ from hub.settings import FILE_NAME, Settings, load_settings
 FOLDER = SHIPPED / "demo"
 ACCOUNTS_FILE = "demo-accounts.json"
 NEIGHBOUR = "neighbour"
-_START_SECONDS = 30
+_START_SECONDS = 90
 _UNCHECKED = ssl._create_unverified_context()  # noqa: S323 - only asks our own process whether it is up
 
 _GROUPS = (Group("utilities", "Utilities", sector=True),)
@@ -264,11 +264,11 @@ def _free_port() -> int:
 
 
 def _answers(url: str) -> bool:
-    """Wait until an address answers, for half a minute at most."""
+    """Wait until an address answers, for a minute and a half at most: the machine may be busy."""
     until = time.monotonic() + _START_SECONDS
     while time.monotonic() < until:
         try:
-            with urllib.request.urlopen(url, timeout=2, context=_UNCHECKED) as answer:  # noqa: S310 - our own loopback
+            with urllib.request.urlopen(url, timeout=10, context=_UNCHECKED) as answer:  # noqa: S310 - our own loopback
                 return bool(answer.status == 200)
         except OSError:
             time.sleep(0.1)
