@@ -169,8 +169,8 @@ class Batch:
         drafts: object versions. withdrawals: removals, applied after the drafts.
         replaces: the withdrawals are applied before the drafts instead: what they take away may come again at once,
             as a change of its own, for another audience.
-        ledger: counts to add. samples: events to keep as samples, each under the ledger keys it counts for
-            (engines keep the first `SAMPLES` of each key and drop the rest).
+        ledger: counts to add. samples: events to keep as samples, each under the ledger keys it counts for, all of its
+            day (engines keep the first `SAMPLES` of each key and drop the rest).
         documents: control documents; a failed ``expect`` fails the whole batch.
         basis: what was read before; a change of one of these objects since then fails the whole batch.
     """
@@ -395,6 +395,17 @@ class Store(Protocol):
 
         With ``under``, also rows of what lies below: subdomains of a name, addresses in a network, URLs that begin with
         a URL, URLs at a host.
+        """
+        ...
+
+    def forget(self, before: int) -> None:
+        """Take everything before a day (since the epoch, UTC) out of the ledger, for good.
+
+        From then on it is neither read nor counted, and counts of such days that come later are dropped. Its room is
+        given back little by little; if that is interrupted, when this is called again.
+
+        Raises:
+            Conflict: somebody else does so at the same time.
         """
         ...
 

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from hub.model.events import Event
+from hub.store.moving import Movable
 from hub.store.ports import SAMPLES, Batch, LedgerCount, LedgerKey, Store
+from hub.store.sqlite.engine import SqliteStore
 
 
 def key(observable: str, sensor: str = "dns", day: int = 5) -> LedgerKey:
@@ -63,3 +70,57 @@ def test_under_finds_what_lies_below_and_nothing_beside(store: Store):
     assert {row.key.observable for row in rows} == set(below)
     assert len(rows) == len(below)
     assert [row.key.observable for row in store.ledger(["domain-name:evil.example"])] == ["domain-name:evil.example"]
+
+
+def test_what_is_forgotten_is_gone_for_good(store: Store):
+    name, days = "domain-name:evil.example", (10, 20_300, 20_330, 20_345, 60_000)
+    rows = {key(name, day=day): LedgerCount(1, day, day) for day in days}
+    store.commit(Batch(ledger=rows, samples={one: [event(1)] for one in rows}))
+    assert [row.key.day for row in store.ledger([name])] == list(days)
+    store.forget(20_331)
+    assert [row.key.day for row in store.ledger([name])] == [20_345, 60_000]
+    # What comes late is dropped, its neighbours are not.
+    store.commit(Batch(ledger=rows, samples={one: [event(2)] for one in rows}))
+    found = store.ledger([name], since=5, until=60_000)
+    assert [(row.key.day, row.total.number, len(row.samples)) for row in found] == [(20_345, 2, 2), (60_000, 2, 2)]
+    store.forget(20_000)
+    assert [row.key.day for row in store.ledger([name])] == [20_345, 60_000]
+    store.forget(20_346)
+    store.forget(20_346)
+    assert [row.key.day for row in store.ledger([name])] == [60_000]
+    store.commit(Batch(ledger={key(name, day=20_346): LedgerCount(1, 1, 1)}))
+    assert [row.key.day for row in store.ledger(["domain-name:example"], under=True)] == [20_346, 60_000]
+    assert store.verify() == []
+
+
+def test_what_is_forgotten_stays_so_in_a_copy(store: Movable, tmp_path: Path):
+    name = "domain-name:evil.example"
+    store.commit(Batch(ledger={key(name, day=day): LedgerCount(1, 1, 1) for day in (20_330, 20_340)}))
+    store.forget(20_335)
+    store.backup(tmp_path / "copy.db")
+    copy = SqliteStore(tmp_path / "copy.db")
+    copy.commit(Batch(ledger={key(name, day=day): LedgerCount(1, 1, 1) for day in (20_334, 20_335)}))
+    assert [row.key.day for row in copy.ledger([name])] == [20_335, 20_340]
+    copy.close()
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(st.tuples(st.sampled_from("cf"), st.integers(0, 90)), max_size=10))
+def test_counting_and_forgetting_in_any_order(store: Store, steps: list[tuple[str, int]]):
+    (last,) = store.ledger(["domain-name:last.example"]) or [None]
+    # Each example lies behind what the one before it forgot.
+    base, model, since = (last.key.day if last else 20_000) + 100, dict[int, int](), 0
+    for what, day in ((what, base + day) for what, day in steps):
+        if what == "f":
+            since = max(since, day)
+            store.forget(day)
+        else:
+            store.commit(Batch(ledger={key("domain-name:evil.example", day=day): LedgerCount(1, day, day)}))
+            if day >= since:
+                model[day] = model.get(day, 0) + 1
+        kept = {one: number for one, number in model.items() if one >= since}
+        found = store.ledger(["domain-name:evil.example"], since=base)
+        assert {row.key.day: row.total.number for row in found} == kept
+    store.forget(base + 100)
+    store.commit(Batch(ledger={key("domain-name:last.example", day=base + 100): LedgerCount(1, 1, 1)}))
+    assert store.verify() == []

@@ -77,7 +77,9 @@ def test_nobody_notices_that_the_store_moved(opened: Open) -> None:
     there.commit(batch(9))
     assert [store.document("cursor", "x").value for store in (here, idle)] == [b"9", b"9"]  # type: ignore[union-attr]
     assert seen(here) == seen(idle) and seen(here)[-1] == []
-    assert names(here) == {f"{here._cluster.prefix}-{rest}" for rest in ("log-v1", "objects-3-v1", "ledger-3-v1")}
+    assert names(here) == {
+        f"{here._cluster.prefix}-{rest}" for rest in ("log-v1", "objects-3-v1", "ledger-3-0000.00-v1")
+    }
     assert here._generations.current.shards == 2
     assert not opened(2).upgrade(silent)
 

@@ -45,7 +45,7 @@ def everything(number: int) -> Batch:
 
 def set_block(store: ElasticStore, value: bool | None) -> None:
     now = store._generations.current
-    for name in (log_of(store._cluster), now.objects, now.ledger):
+    for name in (log_of(store._cluster), now.objects, now.all_months):
         store._cluster.client.indices.put_settings(index=name, settings={"index.blocks.read_only_allow_delete": value})
 
 

@@ -134,10 +134,14 @@ class Cluster:
         asked: dict[str, Any] = {} if fields is None else {"source_includes": list(fields)}
         with mapped():
             answer = self.again(lambda: self.client.mget(index=index, ids=list(ids), **asked))
-        for item in answer["docs"]:
-            if "error" in item:
-                raise answered(503, item["error"].get("type", ""), item["error"].get("reason", ""))
-        return [item["_source"] if item["found"] else None for item in answer["docs"]]
+        return _sources(answer["docs"])
+
+    def read_each(self, places: Sequence[tuple[str, str]]) -> list[Source | None]:
+        """Read documents of several indices as `read_many` does, each by index and id."""
+        docs = [{"_index": index, "_id": id} for index, id in places]
+        with mapped():
+            answer = self.again(lambda: self.client.mget(docs=docs))
+        return _sources(answer["docs"])
 
     def touch(self, index: str, id: str, mark: str, got: Got) -> bool:
         """Write a mark into a document if it is still the one that was read; False when it is not.
@@ -250,6 +254,13 @@ class Cluster:
     def close(self) -> None:
         """Close the connections."""
         self.client.close()
+
+
+def _sources(items: Sequence[Mapping[str, Any]]) -> list[Source | None]:
+    for item in items:
+        if "error" in item:
+            raise answered(503, item["error"].get("type", ""), item["error"].get("reason", ""))
+    return [item["_source"] if item["found"] else None for item in items]
 
 
 def _item_error(status: int, error: Mapping[str, Any]) -> HubError:

@@ -16,11 +16,15 @@ import msgspec
 from hub.model.events import Event
 from hub.model.observables import index_key, key_of, span
 from hub.store.elastic.cluster import Cluster, Source
+from hub.store.elastic.faults import missing
 from hub.store.elastic.generations import Generations
-from hub.store.elastic.indices import PAGE
-from hub.store.elastic.names import row_id
+from hub.store.elastic.indices import PAGE, Generation
+from hub.store.elastic.names import document_id, month_of, row_id
 from hub.store.ports import SAMPLES, LedgerCount, LedgerKey, LedgerRow
+from hub.store.retention import HORIZON, kept_since
 
+HORIZON_ID = document_id(*HORIZON)
+"""Id of the document that says what is kept."""
 _KEYS_AT_ONCE = 10_000
 _INTERVALS_AT_ONCE = 500
 _LAST_DAY = 2**31
@@ -38,20 +42,25 @@ class Rows:
     """The rows that a commit adds to, as they stand and as they become.
 
     Args:
-        there: the rows as read, by their ids.
+        there: the rows as read, by their ids. since: the first day that is kept; others are dropped.
     """
 
-    def __init__(self, there: Mapping[str, Source | None]) -> None:
+    def __init__(self, there: Mapping[str, Source | None], since: int = 0) -> None:
         self._there = dict(there)
+        self._since = since
         self._changed: dict[str, tuple[LedgerKey, list[int] | None, list[str]]] = {}
 
     def add(self, counts: Mapping[LedgerKey, LedgerCount], samples: Mapping[LedgerKey, Sequence[Event]]) -> None:
         """Add counts, and keep events as samples of rows that have fewer than `SAMPLES`."""
         for key, count in counts.items():
+            if key.day < self._since:
+                continue
             id, total, kept = self._row(key)
             number, first, last = total or (0, count.first, count.last)
             self._changed[id] = key, [number + count.number, min(first, count.first), max(last, count.last)], kept
         for key, events in samples.items():
+            if key.day < self._since:
+                continue
             id, total, kept = self._row(key)
             self._changed[id] = key, total, [*kept, *map(_written, events[: SAMPLES - len(kept)])]
 
@@ -59,12 +68,13 @@ class Rows:
         """Write a row as it is, in place of what is there."""
         self._changed[id_of(row.key)] = row.key, list(row.total), [_written(event) for event in row.samples]
 
-    def changed(self) -> dict[str, Source]:
-        """Return the documents of the rows as they become, by their ids."""
-        return {
-            id: _indexed(key, total) | {"doc": {"total": total, "samples": samples}}
-            for id, (key, total, samples) in self._changed.items()
-        }
+    def changed(self) -> dict[str, dict[str, Source]]:
+        """Return the documents of the rows as they become, by month and id."""
+        months: dict[str, dict[str, Source]] = {}
+        for id, (key, total, samples) in self._changed.items():
+            document = _indexed(key, total) | {"doc": {"total": total, "samples": samples}}
+            months.setdefault(month_of(key.day), {})[id] = document
+        return months
 
     def _row(self, key: LedgerKey) -> tuple[str, list[int] | None, list[str]]:
         id = id_of(key)
@@ -93,11 +103,13 @@ def read(
     until: int | None,
 ) -> list[LedgerRow]:
     """Read rows in order of key, sensor and day, each with its samples, earliest first."""
-    days = {"range": {"day": {"gte": since, "lte": _LAST_DAY if until is None else until}}}
+    # The barrier that comes with the horizon tells whether these indices are still the ones that are read.
+    state, (horizon,) = generations.held([HORIZON_ID])
+    first = max(since, since_of(horizon))
+    days = {"range": {"day": {"gte": first, "lte": _LAST_DAY if until is None else until}}}
     queries = [{"bool": {"filter": [one, days]}} for one in _conditions(list(dict.fromkeys(observables)), under)]
-    # The barrier tells first whether these indices are still the ones that are read.
-    generations.reading(lambda _: generations.barrier())
-    hits = generations.reading(lambda asked: [hit for query in queries for hit in _all(cluster, asked.ledger, query)])
+    kept = sum(month >= month_of(first) for month, _ in state.months)
+    hits = generations.reading(lambda asked: [hit for query in queries for hit in _all(cluster, asked, kept, query)])
     found: dict[str, LedgerRow] = {}
     for hit in hits:
         row = row_of(hit["_source"])
@@ -123,11 +135,23 @@ def _conditions(keys: Sequence[str], under: bool) -> Iterator[dict[str, Any]]:
         yield {"bool": {"should": [{"range": {"key": {"gte": low, "lt": high}}} for low, high in some]}}
 
 
-def _all(cluster: Cluster, index: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield all rows that a query finds: they are never removed, so their order is a place to go on from."""
+def since_of(horizon: Source | None) -> int:
+    """Return the first day that is kept, from the horizon's document."""
+    return kept_since(b64decode(horizon["doc"]["value"]) if horizon and "doc" in horizon else None)
+
+
+def _all(cluster: Cluster, asked: Generation, months: int, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield all rows that a query finds: they are never removed, so their order is a place to go on from.
+
+    Raises:
+        Missing: fewer months than there should be are there.
+    """
     body: dict[str, Any] = {"query": query, "size": PAGE // 4, "sort": _IN_ORDER}
     while True:
-        hits = cluster.search(index, body)["hits"]["hits"]
+        answer = cluster.search(asked.all_months, body)
+        if answer["_shards"]["total"] < months * asked.shards:
+            raise missing()
+        hits = answer["hits"]["hits"]
         yield from hits
         if len(hits) < body["size"]:
             return

@@ -14,6 +14,7 @@ from hub.store.elastic.generations import Generations
 from hub.store.elastic.indices import ALONE, Layout
 from hub.store.elastic.journal import Journal
 from hub.store.elastic.moving import ElasticSnapshot
+from hub.store.elastic.names import month_of
 from hub.store.elastic.objects import SEARCH_TIME, Objects
 from hub.store.elastic.places import Places
 from hub.store.elastic.planning import Planner
@@ -36,6 +37,7 @@ from hub.store.ports import (
     SearchPage,
     SearchQuery,
 )
+from hub.store.retention import raise_horizon
 from hub.store.sqlite.engine import SqliteStore
 
 
@@ -66,7 +68,8 @@ class ElasticStore:
         self._places = Places(self._generations)
         self._snapshots = Snapshots(self._cluster, self._generations, self._journal, self._places, patience)
         self._objects = Objects(self._snapshots)
-        self._planner = Planner(self._journal, self._snapshots, self._places)
+        self._layout = layout
+        self._planner = Planner(self._journal, self._snapshots, self._places, self._make_month)
         self._upgrade = Upgrade(self._cluster, self._generations, self._journal, layout)
         self._commits = GroupCommit(self._write, patience)
 
@@ -95,6 +98,13 @@ class ElasticStore:
         for turn, result in zip(group, done.results, strict=True):
             turn.error = result if isinstance(result, Exception) else None
             turn.outcomes = [] if isinstance(result, Exception) else result
+
+    def _make_month(self, generation: int, month: str) -> None:
+        indices.make_month(self._cluster, self._generations.get(generation), month, self._layout.replicas)
+
+    def forget(self, before: int) -> None:
+        """See `hub.store.ports.Store.forget`; room is given back when the whole month is forgotten."""
+        indices.drop_months(self._cluster, month_of(raise_horizon(self, before)))
 
     def head(self) -> Head:
         """See `hub.store.ports.Store.head`."""

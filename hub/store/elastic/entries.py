@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 from zlib import compress, decompress
 
@@ -23,7 +24,7 @@ class Barrier(NamedTuple):
         number: the entry that was applied last; 0 is none.
         position, date: of the newest change.
         places: how many places are interned. writes: how many control documents were written.
-        ledger: the last entry with something for the ledger.
+        months: the months of the ledger, in no order, each with the last entry that has rows of it.
         largest: bytes of the largest object there ever was.
         generation: the indices that are read. upcoming: those that are being filled to follow them, 0 is none.
         begun: the last generation that was ever begun.
@@ -34,7 +35,7 @@ class Barrier(NamedTuple):
     date: int = 0
     places: int = 0
     writes: int = 0
-    ledger: int = 0
+    months: tuple[tuple[str, int], ...] = ()
     largest: int = 0
     generation: int = 1
     upcoming: int = 0
@@ -43,7 +44,13 @@ class Barrier(NamedTuple):
     @classmethod
     def of(cls, source: Source) -> Barrier:
         """Read what `source` wrote."""
-        return cls(*source["doc"]["barrier"])
+        return cls.read(source["doc"]["barrier"])
+
+    @classmethod
+    def read(cls, values: Sequence[Any]) -> Barrier:
+        """Read the fields as JSON holds them."""
+        barrier = cls(*values)
+        return barrier._replace(months=tuple((month, number) for month, number in barrier.months))
 
     def source(self) -> Source:
         """Return the document."""
@@ -65,14 +72,14 @@ class Entry(NamedTuple):
 
     Attributes:
         barrier: where the store stands afterwards; its number is the entry's own.
-        objects, rows: documents of the two indices as JSON, by id.
+        objects: documents of the objects' index as JSON, by id. rows: those of the ledger, by month and id.
         written: the generations of indices that it is written to, in this order (`Barrier.written` of the state
             before it).
     """
 
     barrier: Barrier
     objects: Mapping[str, bytes]
-    rows: Mapping[str, bytes]
+    rows: Mapping[str, Mapping[str, bytes]]
     written: tuple[int, ...] = (1,)
 
     def source(self, uid: str) -> bytes:
@@ -84,11 +91,12 @@ class Entry(NamedTuple):
             {
                 "barrier": list(self.barrier),
                 "objects": _fragments(self.objects),
-                "rows": _fragments(self.rows),
+                "rows": {month: _fragments(rows) for month, rows in self.rows.items()},
                 "written": self.written,
             }
         )
-        largest = max(map(len, (*self.objects.values(), *self.rows.values())), default=0)
+        documents = chain(self.objects.values(), *(rows.values() for rows in self.rows.values()))
+        largest = max(map(len, documents), default=0)
         # A document that no request can carry must be refused here, not when the entry is applied.
         packed = (
             {"packed": b64encode(compress(content, 1)).decode()} if largest <= BULK_BYTES else orjson.Fragment(content)
@@ -101,8 +109,12 @@ class Entry(NamedTuple):
         entry: dict[str, Any] = source["entry"]
         if "packed" in entry:
             entry = orjson.loads(decompress(b64decode(entry["packed"])))
-        objects, rows = ({id: orjson.dumps(one) for id, one in entry[part].items()} for part in ("objects", "rows"))
-        return cls(Barrier(*entry["barrier"]), objects, rows, tuple(entry["written"]))
+        rows = {month: _written(some) for month, some in entry["rows"].items()}
+        return cls(Barrier.read(entry["barrier"]), _written(entry["objects"]), rows, tuple(entry["written"]))
+
+
+def _written(documents: Mapping[str, Source]) -> dict[str, bytes]:
+    return {id: orjson.dumps(one) for id, one in documents.items()}
 
 
 def _fragments(documents: Mapping[str, bytes]) -> dict[str, orjson.Fragment]:

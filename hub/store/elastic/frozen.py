@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Literal
 
 from hub.store.elastic.cluster import Cluster, Source
+from hub.store.elastic.counts import HORIZON_ID, since_of
 from hub.store.elastic.entries import Barrier
 from hub.store.elastic.generations import Generations
 from hub.store.elastic.places import Places, Query
@@ -24,7 +25,8 @@ class Frozen:
         barrier: the state that the objects are in. places: the interned places, all that are needed.
     """
 
-    def __init__(self, cluster: Cluster, pins: dict[Index, str], barrier: Barrier, places: Places) -> None:
+    def __init__(self, cluster: Cluster, pins: dict[Index, str], barrier: Barrier, places: Places, since: int) -> None:
+        self._since = since
         self._cluster = cluster
         self._pins = pins
         self.barrier = barrier
@@ -33,8 +35,11 @@ class Frozen:
     def scan(
         self, index: Index, query: Query, order: Sequence[str], after: Sequence[Any] | None = None
     ) -> Iterator[tuple[str, Source]]:
-        """Yield ids and documents in the order of fields that all of them have."""
-        body: dict[str, Any] = {"query": query, "size": _AT_ONCE, "sort": [{name: "asc"} for name in order]}
+        """Yield ids and documents in the order of fields that all of them have; of the ledger only what is kept."""
+        if index not in self._pins:
+            return
+        sort = [{name: "asc"} for name in order]
+        body: dict[str, Any] = {"query": self._kept(index, query), "size": _AT_ONCE, "sort": sort}
         while True:
             if after is not None:
                 body["search_after"] = list(after)
@@ -44,9 +49,15 @@ class Frozen:
                 return
             after = hits[-1]["sort"][: len(order)]
 
+    def _kept(self, index: Index, query: Query) -> Query:
+        kept = {"range": {"day": {"gte": self._since}}}
+        return {"bool": {"filter": [query, kept]}} if index == "ledger" else query
+
     def count(self, index: Index, query: Query) -> int:
         """Count documents."""
-        body = {"query": query, "size": 0, "track_total_hits": True}
+        if index not in self._pins:
+            return 0
+        body = {"query": self._kept(index, query), "size": 0, "track_total_hits": True}
         number: int = self._cluster.search_pinned(self._pins[index], body)["hits"]["total"]["value"]
         return number
 
@@ -56,16 +67,17 @@ def frozen(cluster: Cluster, generations: Generations, snapshots: Snapshots) -> 
     """Hold the present moment."""
     while True:
         # Asking for nothing waits for a whole snapshot, helps to make one, and finds the generation that is read.
-        snapshots.search({"must_not": [ALL]}, size=0)
+        months = snapshots.search({"must_not": [ALL]}, size=0).barrier.months
+        (horizon,) = generations.documents([HORIZON_ID])
         now = generations.current
         with ExitStack() as stack:
-            pins: dict[Index, str] = {
-                "ledger": stack.enter_context(cluster.pinned(now.ledger)),
-                "objects": stack.enter_context(cluster.pinned(now.objects)),
-            }
+            pins: dict[Index, str] = {}
+            if months:
+                pins["ledger"] = stack.enter_context(cluster.pinned(now.all_months))
+            pins["objects"] = stack.enter_context(cluster.pinned(now.objects))
             body = {"query": MARKS, "size": 2 * now.shards, "sort": [{"pos": "asc"}]}
             state = whole_state(cluster.search_pinned(pins["objects"], body)["hits"]["hits"], now.shards)
             if state is not None and state.generation == now.number:
                 snapshots.places.learn(state.places)
-                yield Frozen(cluster, pins, state, snapshots.places)
+                yield Frozen(cluster, pins, state, snapshots.places, since_of(horizon))
                 return

@@ -98,14 +98,18 @@ class Generations:
 
     def documents(self, ids: Sequence[str]) -> list[Source | None]:
         """Read documents of the objects as they stand now, in the order of ``ids``."""
+        return self.held(ids)[1]
 
-        def ask(asked: Generation) -> list[Source | None] | None:
+    def held(self, ids: Sequence[str]) -> tuple[Barrier, list[Source | None]]:
+        """Read documents of the objects, and before them where the store stands."""
+
+        def ask(asked: Generation) -> tuple[Barrier, list[Source | None]] | None:
             first, *found = self._cluster.read_many(asked.objects, [asked.marks.barriers[0], *ids])
-            number = lowest([first]).generation
-            if number != asked.number:
-                self.follow(number)
+            state = lowest([first])
+            if state.generation != asked.number:
+                self.follow(state.generation)
                 return None
-            return found
+            return state, found
 
         while True:
             found = self.reading(ask)

@@ -1,9 +1,10 @@
 """The indices: explicit, strict mappings of core field types, versioned, behind aliases.
 
 ``<prefix>-log`` is the write-ahead log of numbered entries. ``<prefix>-objects-G`` holds the changes, the control
-documents and the barrier, ``<prefix>-ledger-G`` the ledger. These are aliases; the index behind one also says the
-version of its mapping in its name (``<prefix>-objects-1-v1``). G numbers the generations of indices: another mapping or
-another number of shards needs new ones, that are filled beside those in use (`hub.store.elastic.upgrade`).
+documents and the barrier, ``<prefix>-ledger-G-2026.11`` a month of the ledger. These are aliases; the index behind one
+also says the version of its mapping in its name (``<prefix>-objects-1-v1``). G numbers the generations of indices:
+another mapping or another number of shards needs new ones, that are filled beside those in use
+(`hub.store.elastic.upgrade`).
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ class Generation(NamedTuple):
     """Indices with the data of a store.
 
     Attributes:
-        number: which generation. objects, ledger: names of the indices.
+        number: which generation. objects: name of the index. ledger: what the names of the ledger's begin with.
         mapping: the version of their mappings. shards: how many parts each has.
         marks: ids of the documents that say how far things are, in every index.
         fields: what a document of the objects' index may have.
@@ -125,6 +126,15 @@ class Generation(NamedTuple):
     shards: int
     marks: Marks
     fields: frozenset[str]
+
+    def month(self, name: str) -> str:
+        """Return the name of a month's index of the ledger."""
+        return f"{self.ledger}-{name}"
+
+    @property
+    def all_months(self) -> str:
+        """All indices of the ledger, also those that are about to be deleted."""
+        return f"{self.ledger}-*"
 
 
 def log_of(cluster: Cluster) -> str:
@@ -143,27 +153,41 @@ def prepare(cluster: Cluster, layout: Layout, *, create: bool) -> dict[int, Gene
         StoreVersion: the indices are somebody else's, or of a newer version of the hub.
     """
     found = generations(cluster)
-    if found and all(_exists(cluster, name) for name in (log_of(cluster), found[min(found)].ledger)):
+    if found and _exists(cluster, log_of(cluster)):
         return found
     if not create:
         raise NoSuchFile("there is no store of that name in Elasticsearch")
     make(cluster, "log", log_of(cluster), layout._replace(shards=1))
-    make_generation(cluster, min(found, default=1), layout)
+    if not found:
+        make_generation(cluster, 1, layout)
     return generations(cluster)
 
 
 def make_generation(cluster: Cluster, number: int, layout: Layout) -> None:
-    """Make the empty indices of a generation; if others do so too, all of them have the shards of the first index."""
+    """Make the empty index of a generation's objects."""
     make(cluster, "objects", _name(cluster, "objects", number), layout)
-    made = generations(cluster)[number]
-    make(cluster, "ledger", made.ledger, layout._replace(shards=made.shards, mapping=made.mapping))
+
+
+def make_month(cluster: Cluster, generation: Generation, month: str, replicas: int) -> None:
+    """Make the empty index of a month of the ledger, if it is not there."""
+    make(cluster, "ledger", generation.month(month), Layout(generation.shards, replicas, generation.mapping))
+
+
+def drop_months(cluster: Cluster, before: str) -> None:
+    """Delete the indices of the ledger of months before one, in every generation."""
+    pattern = re.compile(rf"{re.escape(cluster.prefix)}-ledger-\d+-(\d{{4}}\.\d\d)-v\d+")
+    with mapped():
+        found = cluster.again(lambda: cluster.client.indices.get(index=f"{cluster.prefix}-ledger-*"))
+        for index in found:
+            match = pattern.fullmatch(index)
+            if match and match[1] < before:
+                cluster.client.indices.delete(index=index, ignore_unavailable=True)
 
 
 def drop_generation(cluster: Cluster, number: int) -> None:
     """Delete the indices of a generation; that of the objects last, because it says which generation is read."""
     with mapped():
-        for part in ("ledger", "objects"):
-            pattern = f"{cluster.prefix}-{part}-{number}-v*"
+        for pattern in (f"{cluster.prefix}-ledger-{number}-*", f"{cluster.prefix}-objects-{number}-v*"):
             for index in cluster.again(lambda: cluster.client.indices.get(index=pattern)):  # noqa: B023
                 cluster.client.indices.delete(index=index, ignore_unavailable=True)
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import Literal, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import orjson
 
@@ -108,31 +108,48 @@ class Journal:
             Moved: the copy of a shard that was read is not there.
         """
         wanted = None if fields is None else ("doc.barrier", *fields)
-        barriers, found = self._read(at, "objects", ids, wanted)
+        barriers, found = self._read(at, ids, wanted)
         if any(one is None or Barrier.of(one).number != at.number for one in barriers):
             raise Moved
         return found
 
-    def read_rows(self, at: Barrier, ids: Sequence[str]) -> list[Source | None]:
-        """Read documents of the ledger's index at a barrier.
+    def read_rows(self, at: Barrier, rows: Sequence[tuple[str, str]]) -> list[Source | None]:
+        """Read rows of the ledger at a barrier.
+
+        Args:
+            at: where the store stands. rows: month and id of each.
 
         Raises:
             Moved: the copy of a shard that was read lags behind.
         """
-        barriers, found = self._read(at, "ledger", ids)
-        if any(one is None or one["doc"]["number"] < at.ledger for one in barriers):
-            raise Moved
-        return found
+        last = dict(at.months)
+        marks = self._generations.get(at.generation).marks.barriers
+        barriers = [(month, id) for month in dict.fromkeys(month for month, _ in rows if month in last) for id in marks]
+        there = [row for row in rows if row[0] in last]
+        found = self._read_each(at, [*barriers, *there]) if there else []
+        for (month, _), one in zip(barriers, found, strict=False):
+            if one is None or one["doc"]["number"] < last[month]:
+                raise Moved
+        read = dict(zip(there, found[len(barriers) :], strict=True))
+        return [read.get(row) for row in rows]
+
+    def _read_each(self, at: Barrier, rows: Sequence[tuple[str, str]]) -> list[Source | None]:
+        try:
+            target = self._generations.get(at.generation)
+            return self._cluster.read_each([(target.month(month), id) for month, id in rows])
+        except Missing as error:
+            if self.state() == at:
+                raise
+            raise Moved from error
 
     def _read(
-        self, at: Barrier, part: Literal["objects", "ledger"], ids: Sequence[str], fields: Sequence[str] | None = None
+        self, at: Barrier, ids: Sequence[str], fields: Sequence[str] | None = None
     ) -> tuple[list[Source | None], list[Source | None]]:
-        """Return the barriers of an index, each read before what lies in its shard, and documents."""
+        """Return the barriers of the objects' index, each read before what lies in its shard, and documents."""
         try:
             target = self._generations.get(at.generation)
             barriers = target.marks.barriers
-            index = target.objects if part == "objects" else target.ledger
-            found = self._cluster.read_many(index, [*barriers, *ids], fields)
+            found = self._cluster.read_many(target.objects, [*barriers, *ids], fields)
         except Missing as error:
             # Either others took its place, and the state says so, or it is lost, and reading the state says that.
             self.state()
@@ -206,7 +223,6 @@ class Journal:
                 self._patiently(partial(self._apply, _entry(got)))
 
     def _begin(self, first: Generation) -> None:
-        self._mark_rows(first, 0)
         self._cluster.write(first.objects, 0, [*_intents(first, 0), *_barriers(first, Barrier())], refresh=True)
 
     def _patiently(self, work: Callable[[], T]) -> T:
@@ -224,17 +240,21 @@ class Journal:
             try:
                 self._apply_to(self._generations.get(number), entry)
             except Missing:
-                # Indices that are not read (no longer, or never will be) stop nobody; those that are read may have
-                # been replaced since, and then the entry was applied long ago.
+                # Indices that are not read (no longer, or never will be) stop nobody; those that are read may have been
+                # replaced, or a month forgotten, since: then the entry was applied long ago.
                 if number == entry.barrier.generation and self.state().number < entry.barrier.number:
                     raise
 
     def _apply_to(self, target: Generation, entry: Entry) -> None:
         number = entry.barrier.number
-        self._together(entry.rows, lambda part: self._cluster.write(target.ledger, number, part))
-        if entry.rows or not entry.objects:
-            # One without anything is about the indices themselves (`hub.store.elastic.upgrade`).
-            self._mark_rows(target, number)
+        for month, rows in entry.rows.items():
+            self._together(rows, partial(self._cluster.write, target.month(month), number))
+            self._mark_rows(target, month, number)
+        if not entry.rows and not entry.objects:
+            # It is about the indices themselves (`hub.store.elastic.upgrade`); months may be forgotten meanwhile.
+            for month, _ in entry.barrier.months:
+                with suppress(Missing):
+                    self._mark_rows(target, month, number)
         intents = _intents(target, number)
         # First in each request: a snapshot of a shard with anything of the entry has the intent too.
         for refused in self._together(
@@ -256,9 +276,9 @@ class Journal:
         """Let the threads go."""
         self._hands.shutdown(wait=False)
 
-    def _mark_rows(self, target: Generation, number: int) -> None:
+    def _mark_rows(self, target: Generation, month: str, number: int) -> None:
         mark = orjson.dumps({"doc": {"number": number}})
-        self._cluster.write(target.ledger, number, [(id, mark) for id in target.marks.barriers], refresh=True)
+        self._cluster.write(target.month(month), number, [(id, mark) for id in target.marks.barriers], refresh=True)
 
     def _blank(self, until: int) -> None:
         """Take the content out of old entries; their numbers stay taken. What fails now is done the next time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from functools import cache
 from hashlib import blake2b
 from itertools import count
@@ -17,6 +18,10 @@ BLANKED = "~blanked"
 """Up to which entry the log's old entries have lost their content."""
 PLACES = "~places"
 """The interned places (`hub.store.elastic.places`)."""
+
+
+_EPOCH = date(1970, 1, 1)
+_FIRST_DAY, _LAST_DAY = (date(2020, 1, 1) - _EPOCH).days, (date(2100, 1, 1) - _EPOCH).days
 
 
 class Marks(NamedTuple):
@@ -74,6 +79,13 @@ def document_id(kind: str, key: str) -> str:
 def row_id(index_key: str, sensor: str, day: int) -> str:
     """Return the id of a ledger row."""
     return f"r{_digest(index_key, sensor, str(day))}"
+
+
+def month_of(day: int) -> str:
+    """Return the month that a day of the ledger (since the epoch, UTC) lies in; all that clocks cannot mean are one."""
+    if not _FIRST_DAY <= day < _LAST_DAY:
+        return "0000.00" if day < _FIRST_DAY else "9999.99"
+    return (_EPOCH + timedelta(days=day)).strftime("%Y.%m")
 
 
 def entry_id(number: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -16,7 +16,7 @@ from hub.store.elastic.controls import GONE, Controls, expired
 from hub.store.elastic.entries import Barrier, Entry
 from hub.store.elastic.holdings import Holdings, change_id_of, place_of
 from hub.store.elastic.journal import Journal
-from hub.store.elastic.names import PLACES, document_id, note_id, removed_id
+from hub.store.elastic.names import PLACES, document_id, month_of, note_id, removed_id
 from hub.store.elastic.places import Place, Places, places_source
 from hub.store.elastic.snapshots import Snapshots
 from hub.store.elastic.versions import Live
@@ -40,9 +40,13 @@ class Planner:
 
     Args:
         journal: to read what is there. snapshots: to find all versions of an object. places: the interned places.
+        make_month: makes the index of a month of the ledger in a generation.
     """
 
-    def __init__(self, journal: Journal, snapshots: Snapshots, places: Places) -> None:
+    def __init__(
+        self, journal: Journal, snapshots: Snapshots, places: Places, make_month: Callable[[int, str], None]
+    ) -> None:
+        self._make_month = make_month
         self._journal = journal
         self._snapshots = snapshots
         self._places = places
@@ -68,7 +72,7 @@ class Planner:
                 results.append(fault or making.take(batch))
             except HubError as error:
                 results.append(error)
-        return Plan(making.entry(), results)
+        return Plan(self._with_months(making.entry(), state), results)
 
     def receive(self, portion: Portion, state: Barrier) -> Plan:
         """Return the entry that writes records of another store as they are.
@@ -86,7 +90,7 @@ class Planner:
             counts.Rows({}),
         )
         making.receive(portion)
-        return Plan(making.entry(), [])
+        return Plan(self._with_months(making.entry(), state), [])
 
     def _controls(self, state: Barrier, batches: Iterable[Batch]) -> Controls:
         ids = list(dict.fromkeys(document_id(one.kind, one.key) for batch in batches for one in batch.documents))
@@ -97,8 +101,21 @@ class Planner:
         return found
 
     def _rows(self, state: Barrier, batches: Iterable[Batch]) -> counts.Rows:
-        ids = list(dict.fromkeys(counts.id_of(key) for one in batches for key in (*one.ledger, *one.samples)))
-        return counts.Rows(dict(zip(ids, self._journal.read_rows(state, ids), strict=True)) if ids else {})
+        keys = {counts.id_of(key): key.day for one in batches for key in (*one.ledger, *one.samples)}
+        if not keys:
+            return counts.Rows({})
+        (horizon,) = self._journal.read(state, [counts.HORIZON_ID])
+        since = counts.since_of(horizon)
+        rows = [(month_of(day), id) for id, day in keys.items() if day >= since]
+        found = self._journal.read_rows(state, rows)
+        return counts.Rows({id: one for (_, id), one in zip(rows, found, strict=True)}, since)
+
+    def _with_months(self, entry: Entry | None, state: Barrier) -> Entry | None:
+        """Make the indices of months that begin with an entry, wherever it is to be written."""
+        for month in () if entry is None else entry.rows.keys() - dict(state.months).keys():
+            for number in state.written:
+                self._make_month(number, month)
+        return entry
 
 
 class Making:
@@ -222,10 +239,10 @@ class Making:
             date=self._date,
             places=len(self._places),
             writes=self._controls.writes,
-            ledger=number if rows else self._state.ledger,
+            months=tuple((dict(self._state.months) | dict.fromkeys(rows, number)).items()),
             largest=self._largest,
         )
-        return Entry(barrier, written, _written(rows), self._state.written)
+        return Entry(barrier, written, {month: _written(some) for month, some in rows.items()}, self._state.written)
 
 
 def _written(documents: Mapping[str, Source]) -> dict[str, bytes]:

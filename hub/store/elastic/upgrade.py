@@ -21,10 +21,12 @@ from hub.errors import Conflict, StoreCorrupt
 from hub.store.elastic import indices
 from hub.store.elastic.changes import reduced, restored
 from hub.store.elastic.cluster import Cluster, Source
+from hub.store.elastic.counts import HORIZON_ID, since_of
 from hub.store.elastic.entries import Barrier, Entry
 from hub.store.elastic.generations import Generations
 from hub.store.elastic.indices import Generation, Layout
 from hub.store.elastic.journal import BAREST, Journal, Moved
+from hub.store.elastic.names import month_of
 from hub.store.elastic.snapshots import MARKS, whole_state
 from hub.store.moving import Part, Progress
 
@@ -62,11 +64,12 @@ class Upgrade:
         else:
             number = 1 + max(state.begun, *indices.generations(self._cluster))
             indices.make_generation(self._cluster, number, self._layout)
-            self._note(lambda now: None if now.upcoming else now._replace(upcoming=number, begun=number))
+            self._note(lambda now: self._begun(now, number))
         state = self._journal.state()
         old, new = self._generations.get(state.generation), self._generations.get(state.upcoming)
         marks = frozenset(old.marks.intents + old.marks.barriers)
-        self._copy("ledger", old.ledger, new.ledger, marks, progress)
+        for month in self._kept(state):
+            self._copy("ledger", old.month(month), new.month(month), marks, progress)
         self._copy("changes", old.objects, new.objects, marks, progress)
         self._note(lambda now: self._switched(now, old, new))
         self._drop_old(new.number)
@@ -104,10 +107,24 @@ class Upgrade:
 
         self._journal.append(plan)
 
+    def _begun(self, state: Barrier, number: int) -> Barrier | None:
+        if state.upcoming:
+            return None
+        new = self._generations.get(number)
+        for month in self._kept(state):
+            indices.make_month(self._cluster, new, month, self._layout.replicas)
+        return state._replace(upcoming=number, begun=number)
+
+    def _kept(self, state: Barrier) -> list[str]:
+        """Return the months that are not forgotten."""
+        (horizon,) = self._generations.documents([HORIZON_ID])
+        first = month_of(since_of(horizon))
+        return [month for month, _ in state.months if month >= first]
+
     def _switched(self, state: Barrier, old: Generation, new: Generation) -> Barrier | None:
         if state.upcoming != new.number:
             return None
-        counts = [(self._documents(one, state), self._rows(one)) for one in (old, new)]
+        counts = [(self._documents(one, state), self._rows(one, self._kept(state))) for one in (old, new)]
         if counts[0] != counts[1]:
             if self._journal.is_taken(state.number + 1):
                 self._journal.help(state.number + 1)
@@ -124,9 +141,10 @@ class Upgrade:
             raise Moved
         return int(found["aggregations"]["all"]["doc_count"]) - marks
 
-    def _rows(self, of: Generation) -> int:
-        found = self._cluster.search(of.ledger, {"size": 0, "aggregations": {"all": {"global": {}}}})
-        return int(found["aggregations"]["all"]["doc_count"]) - of.shards
+    def _rows(self, of: Generation, months: Sequence[str]) -> int:
+        body = {"size": 0, "aggregations": {"all": {"global": {}}}}
+        found = [self._cluster.search(of.month(month), body)["aggregations"]["all"]["doc_count"] for month in months]
+        return int(sum(found)) - of.shards * len(months)
 
     def _copy(self, part: Part, source: str, target: str, marks: frozenset[str], progress: Progress) -> None:
         with self._cluster.pinned(source) as pin:

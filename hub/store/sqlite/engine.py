@@ -26,6 +26,7 @@ from hub.store.ports import (
     SearchPage,
     SearchQuery,
 )
+from hub.store.retention import raise_horizon
 from hub.store.sqlite import changes, documents, facets, invariants, ledger, objects, pages
 from hub.store.sqlite.changes import Appender
 from hub.store.sqlite.connections import Connections
@@ -77,10 +78,8 @@ class SqliteStore:
                 outcomes = appender.append(batch.drafts)
             if not batch.replaces:
                 appender.withdraw(batch.withdrawals)
-        if batch.ledger:
-            ledger.add(db, self._sensors, batch.ledger)
-        if batch.samples:
-            ledger.add_samples(db, self._sensors, batch.samples)
+        if batch.ledger or batch.samples:
+            ledger.add(db, self._sensors, batch.ledger, batch.samples)
         return outcomes
 
     def head(self) -> Head:
@@ -158,7 +157,15 @@ class SqliteStore:
     ) -> list[LedgerRow]:
         """See `hub.store.ports.Store.ledger`."""
         with self._connections.reading() as db:
-            return ledger.read(db, self._sensors, observables, under=under, since=since, until=until)
+            return ledger.read(db, self._sensors, observables, under=under, first=since, until=until)
+
+    def forget(self, before: int) -> None:
+        """See `hub.store.ports.Store.forget`."""
+        raise_horizon(self, before)
+        with self._connections.reading() as found:
+            for keys in ledger.forgotten(found):
+                with self._connections.writing() as db:
+                    ledger.remove(db, keys)
 
     def document(self, kind: str, key: str) -> Document | None:
         """See `hub.store.ports.Store.document`."""

@@ -13,6 +13,7 @@ import msgspec
 from hub.model.events import Event
 from hub.model.observables import index_key, key_of, span
 from hub.store.ports import SAMPLES, LedgerCount, LedgerKey, LedgerRow
+from hub.store.retention import HORIZON, kept_since
 from hub.store.sqlite.lists import as_list
 from hub.store.sqlite.names import Names
 
@@ -35,24 +36,45 @@ _ALL = """
     FROM ledger AS l JOIN sensors AS n ON n.number = l.sensor
     LEFT JOIN samples AS s ON s.index_key = l.index_key AND s.sensor = l.sensor AND s.day = l.day
     LEFT JOIN events AS e ON e.number = s.event
-    WHERE l.index_key > ? ORDER BY l.index_key, n.text, l.day, s.slot
+    WHERE l.index_key > ? AND l.day >= ? ORDER BY l.index_key, n.text, l.day, s.slot
 """
 _LAST_DAY = 2**31
+_AT_ONCE = 2000
+"""Rows that are removed in one transaction: others write in between."""
 _index_key = lru_cache(1 << 15)(index_key)
 """A batch asks for every key twice: for its count and for its samples."""
 _decode = msgspec.msgpack.Decoder(Event).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def add(db: sqlite3.Connection, sensors: Names, counts: Mapping[LedgerKey, LedgerCount]) -> None:
-    """Add counts to their rows."""
-    numbers = sensors.intern(db, {key.sensor for key in counts})
-    rows = [(_index_key(key.observable), numbers[key.sensor], key.day, *count) for key, count in counts.items()]
+def since(db: sqlite3.Connection) -> int:
+    """Return the first day that is kept."""
+    row = db.execute("SELECT value FROM documents WHERE kind = ? AND key = ?", HORIZON).fetchone()
+    return kept_since(row[0] if row else None)
+
+
+def add(
+    db: sqlite3.Connection,
+    sensors: Names,
+    counts: Mapping[LedgerKey, LedgerCount],
+    samples: Mapping[LedgerKey, Sequence[Event]],
+) -> None:
+    """Add counts to their rows, and samples; those of days that are not kept are dropped."""
+    first = since(db)
+    if counts:
+        _add_counts(db, sensors, [(key, count) for key, count in counts.items() if key.day >= first])
+    if samples:
+        _add_samples(db, sensors, {key: events for key, events in samples.items() if key.day >= first})
+
+
+def _add_counts(db: sqlite3.Connection, sensors: Names, counts: Sequence[tuple[LedgerKey, LedgerCount]]) -> None:
+    numbers = sensors.intern(db, {key.sensor for key, _ in counts})
+    rows = [(_index_key(key.observable), numbers[key.sensor], key.day, *count) for key, count in counts]
     rows.sort()
     db.executemany(_ADD, rows)
 
 
-def add_samples(db: sqlite3.Connection, sensors: Names, samples: Mapping[LedgerKey, Sequence[Event]]) -> None:
+def _add_samples(db: sqlite3.Connection, sensors: Names, samples: Mapping[LedgerKey, Sequence[Event]]) -> None:
     """Keep events as samples of rows that have fewer than `SAMPLES`; an event is written once for all its rows."""
     numbers = sensors.intern(db, {key.sensor for key in samples})
     keys = [(_index_key(key.observable), numbers[key.sensor], key.day) for key in samples]
@@ -85,11 +107,11 @@ def _taken(db: sqlite3.Connection, keys: Sequence[tuple[str, int, int]]) -> dict
 
 
 def read(
-    db: sqlite3.Connection, sensors: Names, observables: Iterable[str], *, under: bool, since: int, until: int | None
+    db: sqlite3.Connection, sensors: Names, observables: Iterable[str], *, under: bool, first: int, until: int | None
 ) -> list[LedgerRow]:
-    """Read rows in order of key, sensor and day, each with its samples, earliest first."""
+    """Read rows in order of key, sensor and day, from a day on to another, each with its samples, earliest first."""
     sensors.refresh(db)
-    days = {"since": since, "until": _LAST_DAY if until is None else until}
+    days = {"since": max(first, since(db)), "until": _LAST_DAY if until is None else until}
     found: dict[tuple[str, int, int], tuple[LedgerCount, list[Event]]] = {}
     for sql, values in _queries(observables, under):
         seen: dict[tuple[str, int, int], tuple[LedgerCount, list[Event]]] = {}
@@ -121,10 +143,25 @@ def _queries(observables: Iterable[str], under: bool) -> Iterator[tuple[str, dic
 
 def read_all(db: sqlite3.Connection, after: str) -> Iterator[LedgerRow]:
     """Yield every row behind an index key, in order of index key, sensor and day, samples in the order kept."""
-    rows = db.execute(_ALL, (after,))
+    rows = db.execute(_ALL, (after, since(db)))
     for (index, sensor, day, *total), group in groupby(rows, key=itemgetter(0, 1, 2, 3, 4, 5)):
         events = tuple(_decode(body) for *_, body in group if body is not None)
         yield LedgerRow(LedgerKey(key_of(index), sensor, day), LedgerCount(*total), events)
+
+
+def forgotten(db: sqlite3.Connection) -> Iterator[list[tuple[str, int, int]]]:
+    """Yield the keys of rows that are not kept, some at a time."""
+    found = db.execute("SELECT index_key, sensor, day FROM ledger WHERE day < ?", (since(db),))
+    while keys := found.fetchmany(_AT_ONCE):
+        yield keys
+
+
+def remove(db: sqlite3.Connection, keys: Sequence[tuple[str, int, int]]) -> None:
+    """Delete rows with their samples; an event is a sample of rows of its own day only, and these all go."""
+    where = "index_key = ? AND sensor = ? AND day = ?"
+    db.executemany(f"DELETE FROM events WHERE number IN (SELECT event FROM samples WHERE {where})", keys)  # noqa: S608
+    db.executemany(f"DELETE FROM samples WHERE {where}", keys)  # noqa: S608
+    db.executemany(f"DELETE FROM ledger WHERE {where}", keys)  # noqa: S608
 
 
 def restore(db: sqlite3.Connection, sensors: Names, rows: Sequence[LedgerRow]) -> None:

@@ -51,7 +51,7 @@ class SqliteSnapshot:
         """See `hub.store.moving.Snapshot.extent`."""
         return Extent(
             *self._one("SELECT ifnull(max(position), 0) FROM changes"),
-            *self._one("SELECT count(*) FROM ledger"),
+            *self._one(f"SELECT count(*) FROM ledger WHERE day >= {ledger.since(self._db)}"),
             *self._one(f"SELECT count(*) FROM documents WHERE {_AWAY}"),
             *self._one("SELECT ifnull(max(position), 0), ifnull(max(date_added), 0) FROM changes"),
             *self._one("SELECT number FROM document_writes"),
