@@ -58,6 +58,7 @@ from hub.publish.sharing import uses_of
 from hub.settings import DOOR, Settings, export_settings, load_settings
 from hub.store.moving import Movable
 from hub.store.opening import open_store
+from hub.store.retention import Retention
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -220,7 +221,10 @@ class Hub:
     @property
     def background(self) -> Background:
         """What workers share."""
-        return Background(self.store, self.feeds, self.records, self.run_feed, self.correlation, self.publication)
+        retention = Retention(self.store, self.settings.ledger_days)
+        return Background(
+            self.store, self.feeds, self.records, self.run_feed, self.correlation, self.publication, retention
+        )
 
     def application(self) -> WSGIApplication:
         """Return the web application: TAXII, the API, probes, and the signpost at ``/``."""

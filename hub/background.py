@@ -21,6 +21,7 @@ from hub.ops.leases import Leases
 from hub.ops.worker import Job
 from hub.publish.publication import Publication
 from hub.store.ports import Store
+from hub.store.retention import Retention
 
 NOBODY = "nobody"
 
@@ -30,7 +31,7 @@ class Background:
 
     Args:
         store: the hub's. feeds: declared ones. records: theirs. run_feed: fetches one now.
-        correlation, publication: the hub's.
+        correlation, publication: the hub's. retention: of the ledger.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Background:
         run_feed: Callable[[Feed], object],
         correlation: Correlation,
         publication: Publication,
+        retention: Retention,
     ) -> None:
         self._store = store
         self._feeds = feeds
@@ -56,6 +58,7 @@ class Background:
             Job("endings", 2 * times.SECOND, publication.expiry.sweep),
             Job("retraction", 5 * times.SECOND, publication.retraction.follow),
             Job("farewells", 5 * times.SECOND, publication.farewells.run),
+            Job("retention", 10 * times.MINUTE, retention.run),
         )
         """Jobs that are one piece each, of their own name."""
 

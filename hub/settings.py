@@ -150,6 +150,9 @@ class Settings(BaseSettings):
         (), description="Organisations whose advisories are published at once; others' wait for an analyst."
     )
     silent_hours: int = Field(24, ge=2, description="A partner that polled nothing for so long counts as stale.")
+    ledger_days: int = Field(
+        400, ge=0, le=36_500, description="Days for which the ledger of what was seen is kept; 0 is for ever."
+    )
     expiry_grace_hours: int = Field(
         24, ge=0, description="Hours after an indicator's end until it is published once more as revoked."
     )

@@ -43,6 +43,7 @@ AUDITED = {
     "export": ("collection", "form", "user"),
     "backup": ("file",),
     "store upgrade": ("abandon",),
+    "store forget": ("before",),
 }
 """Commands that leave an entry, with those of their parameters that it tells of, what it is done to first. Commands on
 organisations, users and tokens leave theirs in the commit that changes the account, and `migrate` in the store that it

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,10 +19,12 @@ from rich.progress import Progress as Bars
 from hub.access.audit import Audit, person
 from hub.cli.options import DataOption, JsonOption, opened
 from hub.cli.output import print_json, print_text
-from hub.errors import Conflict, NoSuchFile, StoreCorrupt
+from hub.errors import BadRequest, Conflict, NoSuchFile, StoreCorrupt
+from hub.model import times
 from hub.settings import Settings, load_settings
 from hub.store.moving import PARTS, Part, Progress, move
 from hub.store.opening import open_store
+from hub.store.retention import day_text
 from hub.store.sqlite.engine import SqliteStore
 
 commands = typer.Typer()
@@ -186,6 +189,27 @@ def upgrade(
         print_text("There is nothing to give up." if abandon else "The store is as it should be.")
     else:
         print_text("Given up; the store is as it was." if abandon else "Done; the old indices are deleted.")
+
+
+@stores.command()
+def forget(
+    before: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="First day (UTC) that is kept.")],
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take everything before a day out of the ledger of what was seen, for good, also in later copies.
+
+    The hub does so by itself for what is older than `ledger_days`.
+    """
+    day = (before.date() - date(1970, 1, 1)).days
+    if day > times.now() // times.DAY:
+        raise BadRequest("that day has not come yet: what is seen until then would be dropped")
+    with opened(data) as hub:
+        hub.store.forget(day)
+    if as_json:
+        print_json({"kept_since": day_text(day)})
+    else:
+        print_text(f"The ledger begins on {day_text(day)} at the earliest.")
 
 
 @contextmanager
