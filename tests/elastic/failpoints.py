@@ -8,7 +8,7 @@ import signal
 import time
 from typing import Any
 
-STEPS = ("create", "get", "read_many", "touch", "write", "copy", "search", "search_pinned", "refresh")
+STEPS = ("create", "get", "read_many", "read_each", "touch", "write", "copy", "search", "search_pinned", "refresh")
 UNSURE = ("create", "write")
 """Requests whose answers are sometimes lost, or that are lost themselves."""
 LONGEST_PAUSE = 2.5

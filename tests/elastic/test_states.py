@@ -129,30 +129,33 @@ def test_a_stray_refresh_shows_nothing_of_a_writer_that_is_paused(
 def test_a_copy_that_lags_behind_is_not_planned_with(opened: Open, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
     store, other = opened(), opened()
     store.commit(batch(1))
-    read_many = Cluster.read_many
-    lagging: dict[tuple[str, ...], list[Any]] = {}
+    name = "read_many" if part == "objects" else "read_each"
+    read = getattr(Cluster, name)
+    lagging: dict[str, list[Any]] = {}
 
-    def remembering(self: Cluster, index: str, ids: Sequence[str], *fields: Any) -> list[Any]:
-        answer = read_many(self, index, ids, *fields)
-        if self is other._cluster and f"-{part}-" in index:
-            lagging.setdefault((index, *ids), answer)
+    def remembering(self: Cluster, *asked: Any) -> list[Any]:
+        answer: list[Any] = read(self, *asked)
+        if self is other._cluster:
+            lagging.setdefault(str(asked), answer)
         return answer
 
     with monkeypatch.context() as before:
-        before.setattr(Cluster, "read_many", remembering)
+        before.setattr(Cluster, name, remembering)
         other._planner.plan([batch(2)], other._journal.state())
     store.commit(batch(2))
-    marks = other._generations.current.marks.barriers
+    now = other._generations.current
+    lagging.pop(str((now.objects, now.marks.barriers)), None)
     answered: list[str] = []
 
-    def from_the_past(self: Cluster, index: str, ids: Sequence[str], *fields: Any) -> list[Any]:
-        if self is other._cluster and tuple(ids) != marks and (old := lagging.pop((index, *ids), None)):
-            answered.append(index)
+    def from_the_past(self: Cluster, *asked: Any) -> list[Any]:
+        old = lagging.pop(str(asked), None) if self is other._cluster else None
+        if old:
+            answered.append(str(asked))
             return old
-        found: list[Any] = read_many(self, index, ids, *fields)
+        found: list[Any] = read(self, *asked)
         return found
 
-    monkeypatch.setattr(Cluster, "read_many", from_the_past)
+    monkeypatch.setattr(Cluster, name, from_the_past)
     outcomes = other.commit(batch(2))
     assert answered
     assert {outcome.result for outcome in outcomes} == {"unchanged"}
