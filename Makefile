@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 # Suites that work on whole stores, and what `make test` runs of them on Elasticsearch too; it tries the contract on both.
-STORED := $(addprefix tests/,taxii access admission correlate publish e2e soak)
+STORED := $(addprefix tests/,taxii access admission correlate publish e2e soak ops store)
 AGAIN := $(addprefix tests/,taxii access correlate/test_once.py e2e/test_demo.py)
 NOT_AGAIN := https or test_mutual_tls.py or test_limits.py or test_guesses.py or test_passwords.py or test_client_address.py
 

@@ -24,6 +24,9 @@ from hub.store.ports import HUB, Batch, Outcome, PageQuery
 from hub.store.sqlite import connections, faults
 from hub.store.sqlite.engine import SqliteStore
 from tests.contract.drafts import STRANGER, draft, objects
+from tests.stores import ABOUT_SQLITE
+
+pytestmark = ABOUT_SQLITE
 
 PROJECT = Path(__file__).parents[2]
 

@@ -16,6 +16,9 @@ from hub.store.ports import HUB, Batch, DocumentWrite, Outcome
 from hub.store.sqlite.connections import Connections
 from hub.store.sqlite.engine import SqliteStore
 from tests.contract.drafts import draft
+from tests.stores import ABOUT_SQLITE
+
+pytestmark = ABOUT_SQLITE
 
 Result = list[Outcome] | Exception
 

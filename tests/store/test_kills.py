@@ -15,6 +15,7 @@ import pytest
 from tests.contract.drafts import CITY_ONLY, OPEN
 from tests.elastic.node import SHARDS
 from tests.store.evidence import Evidence, batch_of, violations
+from tests.stores import ABOUT_SQLITE
 
 PROJECT = Path(__file__).parents[2]
 
@@ -28,6 +29,7 @@ def trial(address: str, kills: int, seed: int, shards: int = 1) -> dict[str, Any
     return result
 
 
+@ABOUT_SQLITE
 @pytest.mark.parametrize("seed", range(4))
 def test_forty_kills_break_no_promise(tmp_path: Path, seed: int):
     result = trial(f"sqlite:///{tmp_path}/store.sqlite", 40, seed)

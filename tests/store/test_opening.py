@@ -22,6 +22,9 @@ from hub.store.sqlite.engine import SqliteStore
 from hub.store.sqlite.pages import _rows
 from hub.store.sqlite.sight import Sight
 from tests.contract.drafts import ANALYST, STRANGER, draft
+from tests.stores import ABOUT_SQLITE
+
+pytestmark = ABOUT_SQLITE
 
 PROJECT = Path(__file__).parents[2]
 

@@ -17,6 +17,9 @@ from hub.store.sqlite.engine import SqliteStore
 from hub.store.sqlite.search import select
 from tests.store.search_corpus import expected, filled, generated
 from tests.store.search_oracle import Stored
+from tests.stores import ABOUT_SQLITE
+
+pytestmark = ABOUT_SQLITE
 
 
 @pytest.fixture(scope="module")
