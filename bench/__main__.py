@@ -16,7 +16,17 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-SECTIONS = ("pulling", "polling", "posting", "taking_in", "matching", "searching", "elastic", "elastic_million")
+SECTIONS = (
+    "pulling",
+    "polling",
+    "posting",
+    "taking_in",
+    "matching",
+    "searching",
+    "elastic",
+    "elastic_million",
+    "sizing",
+)
 
 
 def main() -> None:

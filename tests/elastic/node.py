@@ -48,6 +48,7 @@ network.host: 127.0.0.1
 node.portsfile: true
 path.data: {folder}/data
 path.logs: {folder}/logs
+path.repo: {folder}/snapshots
 cluster.routing.allocation.disk.threshold_enabled: false
 cluster.max_shards_per_node: 10000
 """
