@@ -43,7 +43,7 @@ BLANKED_TOGETHER = 50
 HELP_AFTER = 1.0
 """Seconds after which others apply an entry that its writer left lying."""
 BAREST = frozenset(
-    ("what", "pos", "back", "date", "id", "type", "place", "newer", "older", "newer_spec", "later", "doc")
+    ("what", "pos", "back", "date", "id", "type", "place", "newer", "older", "newer_spec", "later", "inner", "doc")
 )
 """Without these a document of the objects' index is none."""
 
