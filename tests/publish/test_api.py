@@ -283,4 +283,6 @@ def test_the_document_is_for_everybody(served: Served) -> None:
         f"{PLACE}/{{id}}",
         *(f"{PLACE}/{{id}}/{name}" for name in ("status", "acknowledge", "publish", "withdraw", "supersede")),
         "/api/consent",
+        "/api/search",
+        "/api/search/facets",
     }
