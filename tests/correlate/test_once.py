@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hub.correlate.engine import Correlation
 from hub.correlate.logfile import HEAD
 from hub.errors import Conflict, NoSuchFile, NotThatFormat
+from hub.model.audience import TLP
 from hub.model.items import EventItem
 from hub.model.times import parse_timestamp
 from hub.store.ports import Batch
@@ -199,6 +200,28 @@ def test_a_rule_that_moved_meanwhile_is_judged_again(parts, tmp_path):
     assert indicator["valid_from"] == "2026-03-01T00:00:05.000Z"
     assert [each["count"] for each in parts.sighted()["hub:correlate 203.0.113.50"]] == [2]
     reader.store.close()
+
+
+@pytest.mark.parametrize("commit", range(1, 4))
+def test_what_two_work_off_at_once_is_written_once(parts, tmp_path, monkeypatch, commit):
+    """One is held up before a commit; meanwhile another one works off the same marks."""
+    late = open_parts(tmp_path)
+    parts.feed(["203.0.113.50"], seen=MARCH)
+    parts.feed(["203.0.113.51"], seen=MARCH, source="feed:other", origin_marking=TLP.AMBER)
+    read(parts, eve([alert(address, alert={"severity": 1}) for address in ("203.0.113.50", "203.0.113.51")]))
+    commits, commit_now = iter(range(1, 1000)), late.store.commit
+
+    def held_up(batch: Batch) -> Any:
+        if next(commits) == commit:
+            parts.correlation.settle(force=True)
+        return commit_now(batch)
+
+    monkeypatch.setattr(late.store, "commit", held_up)
+    late.correlation.settle(force=True)
+    parts.correlation.settle(force=True)
+    written = [change for change in parts.store.read_log(0, 1000) if change.type in ("sighting", "indicator")]
+    assert len({change.id for change in written}) == len(written) == 8
+    late.store.close()
 
 
 ADDRESSES = [f"203.0.113.{number}" for number in range(1, 5)]

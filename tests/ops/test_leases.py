@@ -196,6 +196,42 @@ def test_never_two_and_never_none(store: Store) -> None:
     run_state_machine_as_test(machine, settings=settings(max_examples=EXAMPLES, stateful_step_count=30, deadline=None))
 
 
+def at_step(number: int, then: Callable[[], None]) -> Callable[[], None]:
+    """Return what does something at one of the steps of a look: reads are 1 and 2, then before and after the commit."""
+    steps = iter(range(1, 100))
+    return lambda: then() if next(steps) == number else None
+
+
+def test_a_lease_lasts_from_before_its_commit(store: Store) -> None:
+    time = [0.0]
+    machine = Machine(store, lambda: time[0], 0, 1.0, LEASE)
+    for step in (3, 4):
+        machine.store.between = at_step(step, lambda: time.__setitem__(0, time[0] + LEASE * 0.6))
+        machine.look()
+        assert not machine.leases.holds("sightings")
+        time[0] += LEASE
+    machine.look()
+    assert machine.leases.holds("sightings")
+
+
+def test_a_sign_of_life_that_comes_while_another_takes_over_counts(store: Store) -> None:
+    time = [0.0]
+    late, hasty = (Machine(store, lambda: time[0], 0, 1.0, LEASE) for _ in range(2))
+    late.look()
+    hasty.look()
+    time[0] += LEASE
+    hasty.store.between = at_step(3, late.look)
+    hasty.look()
+    kept = {piece for piece in PIECES if late.leases.holds(piece)}
+    assert len(kept) == 4
+    assert not any(map(hasty.leases.holds, kept))
+    time[0] += LEASE
+    hasty.look()
+    assert all(map(hasty.leases.holds, PIECES))
+    late.look()
+    assert not any(map(late.leases.holds, PIECES))
+
+
 def holders(store: Store) -> dict[str, str]:
     board = read_board(store).board
     return {piece: board.workers[number].nonce for piece, number in board.holders.items()}

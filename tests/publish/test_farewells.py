@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from hub.app import open_hub
 from hub.model import times
 from hub.model.audience import TLP
 from hub.model.markings import MARKING_ID
-from hub.store.ports import HUB
+from hub.store.ports import HUB, Batch, Outcome
 from tests.publish.parts import indicator, next_version, report, work
 from tests.publish.served import Poller, Served
 from tests.publish.test_api import push
@@ -90,6 +91,31 @@ def test_who_joins_again_sees_it_again_and_may_leave_again(served: Served, polle
         fresh = Poller(served, "wes")
         fresh.poll()
         assert fresh.has[told["id"]] == told
+
+
+def test_one_that_is_held_up_does_not_tell_who_joined_again(
+    served: Served, pollers: dict[str, Poller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = report(tlp=TLP.AMBER, labels=["audience:utilities"])
+    push(served, "lea", told)
+    pollers["wes"].poll()
+    other = open_hub(served.hub.settings)
+    commit = served.hub.store.commit
+
+    def held_up(batch: Batch) -> list[Outcome]:
+        monkeypatch.undo()
+        other.publication.farewells.run()
+        groups(served, "water", "utilities")
+        other.publication.farewells.run()
+        return commit(batch)
+
+    groups(served, "water")
+    monkeypatch.setattr(served.hub.store, "commit", held_up)
+    served.hub.publication.farewells.run()
+    other.close()
+    fresh = Poller(served, "wes")
+    fresh.poll()
+    assert fresh.has[told["id"]] == told
 
 
 def test_two_that_leave_are_told_each_for_itself(served: Served, pollers: dict[str, Poller]) -> None:
