@@ -217,9 +217,12 @@ def test_a_lease_lasts_from_before_its_commit(store: Store) -> None:
 def test_a_sign_of_life_that_comes_while_another_takes_over_counts(store: Store) -> None:
     time = [0.0]
     late, hasty = (Machine(store, lambda: time[0], 0, 1.0, LEASE) for _ in range(2))
-    late.look()
-    hasty.look()
-    time[0] += LEASE
+    for one in (late, hasty) * 2:
+        one.look()
+    for _ in range(2):
+        time[0] += LEASE // 4
+        hasty.look()
+    time[0] += LEASE // 4
     hasty.store.between = at_step(3, late.look)
     hasty.look()
     kept = {piece for piece in PIECES if late.leases.holds(piece)}
