@@ -76,7 +76,6 @@ class Findings:
             if saved and rule and not self._matcher.refused(key):
                 state = msgspec.json.decode(saved.value, type=RuleState)
                 due[_indicator_id(name, key)] = _Due(name, rule, key, state)
-        read_at = self._store.head().position
         known = self._store.get(HUB, [self._city.identity, *due])
         due = self._moved_on(due, known)
         made = [
@@ -92,7 +91,7 @@ class Findings:
             return 0
         objects = made if self._city.identity in known else [self._city.identity_object(), *made]
         items = [StixItem(msgspec.json.encode(each), each["id"]) for each in objects]
-        self._gate.admit(items, origin(self._city, COLLECTION, self._city.marking), documents, read_at=read_at)
+        self._gate.admit(items, origin(self._city, COLLECTION, self._city.marking), documents)
         return len(made)
 
     def _moved_on(self, due: Mapping[str, _Due], known: dict[str, Change]) -> dict[str, _Due]:

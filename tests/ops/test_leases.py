@@ -235,6 +235,25 @@ def test_a_sign_of_life_that_comes_while_another_takes_over_counts(store: Store)
     assert not any(map(late.leases.holds, PIECES))
 
 
+@pytest.mark.parametrize("dead", [1, 2])
+def test_the_dead_are_replaced_within_their_lease(store: Store, dead: int) -> None:
+    """Counted from their last look, by those who look when `Leases.pause` says, even if two of three die at once."""
+    time = [0.0]
+    machines = [Machine(store, lambda: time[0], 0, 1.0, LEASE) for _ in range(3)]
+
+    def all_look(living: list[Machine]) -> None:
+        for machine in living:
+            machine.look()
+        time[0] += machines[0].leases.pause * 1e6
+
+    for _ in range(20):
+        all_look(machines)
+    died = time[0] - machines[0].leases.pause * 1e6
+    while not all(any(machine.leases.holds(piece) for machine in machines[dead:]) for piece in PIECES):
+        all_look(machines[dead:])
+        assert time[0] - died <= LEASE + LEASE / 12  # the clock of the test is a look ahead
+
+
 def holders(store: Store) -> dict[str, str]:
     board = read_board(store).board
     return {piece: board.workers[number].nonce for piece, number in board.holders.items()}
