@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -36,7 +37,7 @@ from hub.correlate.city import City
 from hub.correlate.engine import Correlation
 from hub.correlate.ingest import EventReceipt
 from hub.correlate.matching import Hit
-from hub.errors import BadSettings, NoSuchFile, NotFound
+from hub.errors import BadSettings, HubError, NoSuchFile, NotFound
 from hub.feeding import FeedRecords, FeedRun, ImportOnce, report, report_bug
 from hub.model import times
 from hub.model.ids import derived_id
@@ -434,7 +435,12 @@ def background_work() -> None:
     stop = stop_on_signals()
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
-    hub = open_hub(settings)
+    try:
+        hub = open_hub(settings)
+    except HubError as error:
+        # Whoever started this process starts it again, until the store answers.
+        structlog.get_logger().error("background work cannot begin", code=error.code, why=error.message)
+        sys.exit(1)
     try:
         work = hub.background
         leases = Leases(hub.store, work.pieces, round(settings.lease_seconds * times.SECOND))

@@ -75,11 +75,18 @@ class Probes:
             head = self._store.head()
         except HubError as error:
             return _fault(f"{error.status} Not Ready", error.code, error.message)
-        return "200 OK", JSON, orjson.dumps({"status": "ready", "position": head.position})
+        told: dict[str, Any] = {"status": "ready", "position": head.position}
+        try:
+            self._store.check_writes()
+        except HubError as error:
+            # Whoever only reads is served on, so requests must not be sent elsewhere, or nowhere.
+            told |= {"status": "reads only", "error": {"code": error.code, "message": error.message}}
+        return "200 OK", JSON, orjson.dumps(told)
 
     def _metrics(self) -> Answer:
         registry = CollectorRegistry()
         up = Gauge("threathub_ready", "1 when the store answers", registry=registry)
+        writable = Gauge("threathub_writable", "1 when the store takes writes", registry=registry)
         try:
             position = Gauge("threathub_log_position", "Newest position in the change log", registry=registry)
             position.set(self._store.head().position)
@@ -93,8 +100,10 @@ class Probes:
             for worker, number in self._work().items():
                 pieces.labels(worker).set(number)
             up.set(1)
+            self._store.check_writes()
+            writable.set(1)
         except HubError:
-            up.set(0)
+            pass
         return "200 OK", TEXT, generate_latest(registry)
 
 

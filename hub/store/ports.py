@@ -329,6 +329,14 @@ class Store(Protocol):
         """Return where the log ends now."""
         ...
 
+    def check_writes(self) -> None:
+        """Raise what a writer would get now, as far as that is known without writing anything.
+
+        Raises:
+            StoreUnavailable, StoreFull: nothing can be written.
+        """
+        ...
+
     def read_log(self, after: int, limit: int, *, types: frozenset[str] = frozenset()) -> list[Change]:
         """Read changes after a position in order, for the hub's own readers; ``types`` keeps only those types.
 

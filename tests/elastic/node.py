@@ -21,7 +21,7 @@ import time
 import urllib.request
 import zipfile
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -41,7 +41,8 @@ SHARDS = "HUB_TESTS_SHARDS"
 """Environment variable: into how many shards the stores of tests are divided."""
 MISSING = "needs Java 17 or newer and Maven (Debian: openjdk-17-jre-headless, maven) for a real Elasticsearch node"
 
-_NOBODY = 65534
+NOBODY = 65534
+"""The unprivileged user and group that nodes run under."""
 _CONFIG = """\
 cluster.name: city-threat-hub-tests
 network.host: 127.0.0.1
@@ -180,6 +181,7 @@ class Node:
     Args:
         archive: the distribution. settings: further lines of its configuration. files: more files beside it.
         java: options of its Java machine. on_disk: where writes cost what they do elsewhere, not in memory.
+        inside: beginning of a command that runs it elsewhere, under the unprivileged user.
     """
 
     def __init__(
@@ -190,6 +192,7 @@ class Node:
         *,
         java: str = BRIEF,
         on_disk: bool = False,
+        inside: Sequence[str] = (),
     ) -> None:
         # In memory where there is room: a test session makes and deletes hundreds of indices.
         fast = Path("/dev/shm")
@@ -205,9 +208,10 @@ class Node:
             (self.home / "config" / name).write_bytes(content)
         (self._top / "tmp").mkdir()
         self._as_root = os.geteuid() == 0
+        self._inside = inside
         if self._as_root:
             for path in (self._top, *self._top.rglob("*")):
-                os.chown(path, _NOBODY, _NOBODY)
+                os.chown(path, NOBODY, NOBODY)
         home = Path(shutil.which("java") or "java").resolve().parents[1]
         self._environment = {
             "PATH": os.environ["PATH"],
@@ -221,9 +225,10 @@ class Node:
     def launch(self) -> None:
         """Start it."""
         (self._top / "logs" / "http.ports").unlink(missing_ok=True)
-        user = {"user": _NOBODY, "group": _NOBODY, "extra_groups": []} if self._as_root else {}
+        changed = self._as_root and not self._inside
+        user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if changed else {}
         self.process = subprocess.Popen(
-            [str(self.home / "bin" / "elasticsearch")],
+            [*self._inside, str(self.home / "bin" / "elasticsearch")],
             env=self._environment,
             cwd=self._top,
             stdin=subprocess.DEVNULL,

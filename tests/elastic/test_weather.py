@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import socket
@@ -11,10 +12,12 @@ from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hub.errors import BadSettings, NoSuchFile, StoreCorrupt, StoreFull, StoreUnavailable, StoreVersion
+from hub.ops.probes import Probes
 from hub.store.elastic.cluster import Address
 from hub.store.elastic.engine import ElasticStore
 from hub.store.elastic.indices import Layout, log_of
@@ -22,6 +25,9 @@ from hub.store.ports import HUB, Batch, DocumentWrite, LedgerCount, LedgerKey
 from tests.access.authority import Authority
 from tests.contract.drafts import draft
 from tests.elastic import node
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 ROLES = Path(__file__).parents[2] / "deploy" / "elasticsearch" / "roles.yml"
 ONE = Layout(1, replicas=0)
@@ -47,6 +53,16 @@ def set_block(store: ElasticStore, value: bool | None) -> None:
     now = store._generations.current
     for name in (log_of(store._cluster), now.objects, now.all_months):
         store._cluster.client.indices.put_settings(index=name, settings={"index.blocks.read_only_allow_delete": value})
+
+
+def told(store: ElasticStore) -> dict[str, Any]:
+    """Return what ``/readyz`` says while the store can be read."""
+    environ: WSGIEnvironment = {"REQUEST_METHOD": "GET", "PATH_INFO": "/readyz"}
+    statuses: list[str] = []
+    probes = Probes(store, "A city", dict)
+    answer: dict[str, Any] = json.loads(b"".join(probes(environ, lambda status, *_: statuses.append(status))))  # type: ignore[arg-type]
+    assert statuses == ["200 OK"]
+    return answer
 
 
 def test_a_node_that_is_not_there() -> None:
@@ -82,7 +98,9 @@ def test_full_disks_stop_writers_and_not_readers(store: ElasticStore) -> None:
         store.commit(everything(2))
     assert set(store.get(HUB, ["x--1", "x--2"])) == {"x--1"}
     assert store.verify() == []
+    assert (told(store)["status"], told(store)["error"]["code"]) == ("reads only", "store-full")
     set_block(store, None)
+    assert told(store) == {"status": "ready", "position": 1}
     store.commit(everything(2))
     assert (store.head().position, store.ledger(["domain-name:evil.example"])[0].total.number) == (2, 2)
 
@@ -162,6 +180,7 @@ class TestSecured:
         assert store.head().position == 1
         assert len(store.documents("k")) == len(store.ledger(["domain-name:evil.example"])) == 1
         assert store.verify() == []
+        assert told(store)["status"] == "ready"
         store.close()
 
     @pytest.mark.parametrize(

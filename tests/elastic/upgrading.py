@@ -15,7 +15,7 @@ def main(address: str, shards: str, rate: str) -> None:
     """Upgrade; what kills it leaves all as it was, or further."""
     if float(rate):
         failpoints.plant(float(rate))
-    open_store(address, access=Access(replicas=0, shards=int(shards))).upgrade(lambda *_: None)
+    open_store(address, access=Access(replicas=min(1, address.count(",")), shards=int(shards))).upgrade(lambda *_: None)
 
 
 if __name__ == "__main__":

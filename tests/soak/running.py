@@ -144,9 +144,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def opened(data: Path, feeds: Path | str, *, create: bool = False) -> Hub:
+def opened(data: Path, feeds: Path | str, *, create: bool = False, **settings: str) -> Hub:
     """Open the hub of a data folder in this process."""
-    given = {"data": data, "feeds": feeds, "cache": CACHE, **settings_of(data)}
+    given = {"data": data, "feeds": feeds, "cache": CACHE, **settings_of(data), **settings}
     return open_hub(Settings.model_validate(given), create=create)
 
 
@@ -162,7 +162,8 @@ def prepare(folder: Path, environment: Mapping[str, str] | None = None, /, **set
         text = f'key = "{key}"\nid = "{uuid.uuid4()}"\ntitle = "{key.title()}"\n{_EVERYBODY}published = {published}\n'
         (own / f"{key}.toml").write_text(text)
     data = folder / "data"
-    hub = opened(data, own.parent, create=True)
+    place = {name: value for name, value in settings.items() if name.startswith("store")}
+    hub = opened(data, own.parent, create=True, **place)
     try:
         tokens = {}
         for organisation, user, role in MEMBERS:

@@ -6,7 +6,7 @@ Nothing is ever sent twice by itself: whether a request may be repeated is for t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +26,10 @@ CONFLICT = 409
 PINNED_FOR = "10m"
 SERVER_WAIT = "5s"
 """How long Elasticsearch itself waits for a shard before it says that there is none."""
+_SOON = "500ms"
+"""The same where somebody only wants to know."""
+_NEVER = 2**62
+"""The number of a write that never was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +166,21 @@ class Cluster:
             except (elasticsearch.ConflictError, elasticsearch.NotFoundError):
                 return False
         return True
+
+    def check_writes(self, indices: Iterable[str]) -> None:
+        """Ask for writes that never take effect, because they are for a document that was never so.
+
+        Raises:
+            StoreUnavailable, StoreFull, Missing: what any write would get.
+        """
+        never: dict[str, Any] = {"id": "~never", "document": {}, "if_seq_no": _NEVER, "if_primary_term": 1}
+        with mapped():
+            for index in indices:
+                # Refused as a conflict, by the primary.
+                with suppress(elasticsearch.ConflictError):
+                    self.again(
+                        lambda: self.client.index(index=index, require_alias=True, timeout=_SOON, **never)  # noqa: B023
+                    )
 
     def write(
         self, index: str, version: int, documents: Iterable[tuple[str, bytes]], *, refresh: bool = False

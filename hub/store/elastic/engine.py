@@ -111,6 +111,10 @@ class ElasticStore:
         barrier = self._snapshots.search({"must_not": [{"match_all": {}}]}, size=0).barrier
         return Head(barrier.position, barrier.date)
 
+    def check_writes(self) -> None:
+        """See `hub.store.ports.Store.check_writes`."""
+        self._generations.reading(lambda now: self._cluster.check_writes((indices.log_of(self._cluster), now.objects)))
+
     def read_log(self, after: int, limit: int, *, types: frozenset[str] = frozenset()) -> list[Change]:
         """See `hub.store.ports.Store.read_log`."""
         return self._objects.log(after, limit, types)
