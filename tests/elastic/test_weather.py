@@ -59,7 +59,7 @@ def told(store: ElasticStore) -> dict[str, Any]:
     """Return what ``/readyz`` says while the store can be read."""
     environ: WSGIEnvironment = {"REQUEST_METHOD": "GET", "PATH_INFO": "/readyz"}
     statuses: list[str] = []
-    probes = Probes(store, "A city", dict)
+    probes = Probes(store, "A city", dict, dict)
     answer: dict[str, Any] = json.loads(b"".join(probes(environ, lambda status, *_: statuses.append(status))))  # type: ignore[arg-type]
     assert statuses == ["200 OK"]
     return answer
