@@ -5,14 +5,16 @@ Plain WSGI over the store only: it must answer when everything else is in troubl
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from hub.errors import HubError
-from hub.store.ports import HUB, Store
+from hub.errors import HubError, StoreUnavailable
+from hub.store.ports import HUB, Head, Store
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 Answer = tuple[str, str, bytes]
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 JSON = "application/json"
+PATIENCE = 2.5
+"""Seconds that a probe waits for the store."""
 
 
 class Probes:
@@ -43,6 +47,9 @@ class Probes:
         self._title = title
         self._feed_failures = feed_failures
         self._work = work
+        self._lock = threading.Lock()
+        self._one = ThreadPoolExecutor(1, "readiness")
+        self._asking: Future[tuple[Head, HubError | None]] | None = None
         self._routes: dict[str, Callable[[], Answer]] = {
             "/": self._signpost,
             "/healthz": lambda: ("200 OK", JSON, b'{"status":"alive"}'),
@@ -72,16 +79,31 @@ class Probes:
 
     def _ready(self) -> Answer:
         try:
-            head = self._store.head()
+            head, stopped = self._asked().result(PATIENCE)
+        except TimeoutError:
+            return _fault("503 Not Ready", StoreUnavailable.code, "The store has not answered for some seconds.")
         except HubError as error:
             return _fault(f"{error.status} Not Ready", error.code, error.message)
         told: dict[str, Any] = {"status": "ready", "position": head.position}
+        if stopped is not None:
+            # Whoever only reads is served on, so requests must not be sent elsewhere, or nowhere.
+            told |= {"status": "reads only", "error": {"code": stopped.code, "message": stopped.message}}
+        return "200 OK", JSON, orjson.dumps(told)
+
+    def _asked(self) -> Future[tuple[Head, HubError | None]]:
+        """Return the question that is under way, so that a store that hangs holds up one thread, not one for each."""
+        with self._lock:
+            if self._asking is None or self._asking.done():
+                self._asking = self._one.submit(self._state)
+            return self._asking
+
+    def _state(self) -> tuple[Head, HubError | None]:
+        head = self._store.head()
         try:
             self._store.check_writes()
         except HubError as error:
-            # Whoever only reads is served on, so requests must not be sent elsewhere, or nowhere.
-            told |= {"status": "reads only", "error": {"code": error.code, "message": error.message}}
-        return "200 OK", JSON, orjson.dumps(told)
+            return head, error
+        return head, None
 
     def _metrics(self) -> Answer:
         registry = CollectorRegistry()
@@ -89,7 +111,8 @@ class Probes:
         writable = Gauge("threathub_writable", "1 when the store takes writes", registry=registry)
         try:
             position = Gauge("threathub_log_position", "Newest position in the change log", registry=registry)
-            position.set(self._store.head().position)
+            head, stopped = self._asked().result(PATIENCE)
+            position.set(head.position)
             objects = Gauge("threathub_objects", "Latest objects", ["collection"], registry=registry)
             for collection, number in self._store.tally(HUB).items():
                 objects.labels(collection).set(number)
@@ -100,9 +123,8 @@ class Probes:
             for worker, number in self._work().items():
                 pieces.labels(worker).set(number)
             up.set(1)
-            self._store.check_writes()
-            writable.set(1)
-        except HubError:
+            writable.set(stopped is None)
+        except (HubError, TimeoutError):
             pass
         return "200 OK", TEXT, generate_latest(registry)
 

@@ -8,9 +8,11 @@ import os
 import signal
 import socket
 import ssl
+import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,13 +57,13 @@ def set_block(store: ElasticStore, value: bool | None) -> None:
         store._cluster.client.indices.put_settings(index=name, settings={"index.blocks.read_only_allow_delete": value})
 
 
-def told(store: ElasticStore) -> dict[str, Any]:
-    """Return what ``/readyz`` says while the store can be read."""
+def told(store: ElasticStore, status: str = "200 OK") -> dict[str, Any]:
+    """Return what ``/readyz`` says with a status, while the store can be read by default."""
     environ: WSGIEnvironment = {"REQUEST_METHOD": "GET", "PATH_INFO": "/readyz"}
     statuses: list[str] = []
     probes = Probes(store, "A city", dict, dict)
-    answer: dict[str, Any] = json.loads(b"".join(probes(environ, lambda status, *_: statuses.append(status))))  # type: ignore[arg-type]
-    assert statuses == ["200 OK"]
+    answer: dict[str, Any] = json.loads(b"".join(probes(environ, lambda line, *_: statuses.append(line))))  # type: ignore[arg-type]
+    assert statuses == [status]
     return answer
 
 
@@ -103,6 +105,33 @@ def test_full_disks_stop_writers_and_not_readers(store: ElasticStore) -> None:
     assert told(store) == {"status": "ready", "position": 1}
     store.commit(everything(2))
     assert (store.head().position, store.ledger(["domain-name:evil.example"])[0].total.number) == (2, 2)
+
+
+class _Old(BaseHTTPRequestHandler):
+    """Answers as Elasticsearch 7 does to a client that speaks of version 8."""
+
+    def do_GET(self) -> None:
+        body = b'{"error":{"type":"media_type_header_exception","reason":"Invalid media-type"},"status":400}'
+        self.send_response(400)
+        for name, value in (
+            ("X-Elastic-Product", "Elasticsearch"),
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(body))),
+        ):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Be quiet."""
+
+
+def test_a_version_that_is_too_old() -> None:
+    with HTTPServer(("127.0.0.1", 0), _Old) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(StoreVersion, match="older than the hub"):
+            ElasticStore(Address((f"http://127.0.0.1:{server.server_port}",), "old"))
+        server.shutdown()
 
 
 def test_a_lost_index_is_told(store: ElasticStore, address: Address) -> None:
@@ -208,6 +237,8 @@ class TestSecured:
         for call in (lambda: store.commit(everything(3)), store.head):
             with pytest.raises(StoreUnavailable, match="try again"):
                 call()
+        # A probe does not wait for as long as the store does.
+        assert told(store, "503 Not Ready")["error"]["code"] == "store-unavailable"
         secured.node.signal(signal.SIGCONT)
         store.close()
         store = secured.opened()

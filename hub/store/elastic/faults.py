@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import elastic_transport
 import elasticsearch
 
-from hub.errors import HubError, InternalError, StoreCorrupt, StoreFull, StoreUnavailable, TooLarge
+from hub.errors import HubError, InternalError, StoreCorrupt, StoreFull, StoreUnavailable, StoreVersion, TooLarge
 
 RETRY_AFTER = 5
 """Seconds after which a cluster that is busy or out of reach is worth another try."""
@@ -58,6 +58,8 @@ def answered(status: int, kind: str, reason: str) -> HubError:
         )
     if kind in ("index_not_found_exception", "alias_not_found_exception"):
         return missing()
+    if "media_type" in kind or "content_type_header" in kind:
+        return StoreVersion("This Elasticsearch is older than the hub can work with; install 8.19 or later.")
     if ("timeout" in kind and "search" in kind) or "Time exceeded" in reason:
         return TooSlow("Elasticsearch took too long over a search; try again.")
     if status == 413:
