@@ -21,7 +21,7 @@ from hub.errors import (
     TooLarge,
 )
 from hub.store.ports import HUB, Batch, Outcome, PageQuery
-from hub.store.sqlite import connections, faults
+from hub.store.sqlite import connections, engine, faults
 from hub.store.sqlite.engine import SqliteStore
 from tests.contract.drafts import STRANGER, draft, objects
 from tests.stores import ABOUT_SQLITE
@@ -264,3 +264,13 @@ def test_a_closed_store_says_so(path: Path):
         store.head()
     with pytest.raises(StoreUnavailable):
         store.commit(Batch([draft()]))
+
+
+def test_a_disk_that_is_nearly_full_is_told_before_a_write_fails(path: Path, monkeypatch: pytest.MonkeyPatch):
+    with closing(SqliteStore(path)) as store:
+        store.check_writes()
+        monkeypatch.setattr(engine, "LEAST_ROOM", 1 << 62)
+        with pytest.raises(StoreFull, match="room"):
+            store.check_writes()
+    with closing(SqliteStore(path, read_only=True)) as store, pytest.raises(StoreFull, match="reading only"):
+        store.check_writes()

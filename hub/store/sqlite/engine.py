@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,11 +31,15 @@ from hub.store.retention import raise_horizon
 from hub.store.sqlite import changes, documents, facets, invariants, ledger, objects, pages
 from hub.store.sqlite.changes import Appender
 from hub.store.sqlite.connections import Connections
+from hub.store.sqlite.faults import no_room
 from hub.store.sqlite.grouping import Transactions
 from hub.store.sqlite.moving import SqliteSnapshot, receive
 from hub.store.sqlite.names import Names
 from hub.store.sqlite.objects import Objects
 from hub.store.sqlite.sight import Sights
+
+LEAST_ROOM = 16 << 20
+"""Bytes that must be free on the disk: a commit of the largest body needs some of them."""
 
 
 class SqliteStore:
@@ -50,6 +55,7 @@ class SqliteStore:
     """
 
     def __init__(self, path: Path, *, read_only: bool = False, patience: float = 30.0) -> None:
+        self._folder = path.absolute().parent
         self._connections = Connections(path, read_only=read_only, patience=patience)
         self._collections = Names("collections")
         self._audiences = Names("audiences")
@@ -88,7 +94,11 @@ class SqliteStore:
             return objects.head(db)
 
     def check_writes(self) -> None:
-        """See `hub.store.ports.Store.check_writes`: that a disk is full shows only when somebody writes."""
+        """See `hub.store.ports.Store.check_writes`."""
+        if self._connections.read_only:
+            raise StoreFull("The store was opened for reading only; nothing was written.")
+        if shutil.disk_usage(self._folder).free < LEAST_ROOM:
+            raise no_room()
 
     def read_log(self, after: int, limit: int, *, types: frozenset[str] = frozenset()) -> list[Change]:
         """See `hub.store.ports.Store.read_log`."""

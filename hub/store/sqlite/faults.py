@@ -28,7 +28,8 @@ def _locked() -> HubError:
     )
 
 
-def _full() -> HubError:
+def no_room() -> HubError:
+    """Return the error of a disk that is full."""
     return StoreFull("There is no room left to write the store; free some disk space, then try again.")
 
 
@@ -62,9 +63,9 @@ def _bug() -> HubError:
 
 _EXTENDED: dict[int, Callable[[], HubError]] = {
     # A quota or a file size limit is reported as a failed write; only a plain full disk comes as SQLITE_FULL.
-    sqlite3.SQLITE_IOERR_WRITE: _full,
-    sqlite3.SQLITE_IOERR_SHMSIZE: _full,
-    sqlite3.SQLITE_IOERR_FSYNC: _full,
+    sqlite3.SQLITE_IOERR_WRITE: no_room,
+    sqlite3.SQLITE_IOERR_SHMSIZE: no_room,
+    sqlite3.SQLITE_IOERR_FSYNC: no_room,
     sqlite3.SQLITE_IOERR_SHORT_READ: _damaged,
     sqlite3.SQLITE_IOERR_NOMEM: _exhausted,
 }
@@ -74,7 +75,7 @@ _PRIMARY: dict[int, Callable[[], HubError]] = {
     sqlite3.SQLITE_PROTOCOL: _locked,
     sqlite3.SQLITE_SCHEMA: _locked,
     sqlite3.SQLITE_INTERRUPT: _locked,
-    sqlite3.SQLITE_FULL: _full,
+    sqlite3.SQLITE_FULL: no_room,
     sqlite3.SQLITE_READONLY: _read_only,
     sqlite3.SQLITE_CORRUPT: _damaged,
     sqlite3.SQLITE_NOTADB: _damaged,
@@ -82,7 +83,7 @@ _PRIMARY: dict[int, Callable[[], HubError]] = {
     sqlite3.SQLITE_CANTOPEN: _unreachable,
     sqlite3.SQLITE_PERM: _unreachable,
     sqlite3.SQLITE_AUTH: _unreachable,
-    sqlite3.SQLITE_NOLFS: _full,
+    sqlite3.SQLITE_NOLFS: no_room,
     sqlite3.SQLITE_IOERR: _failing,
     sqlite3.SQLITE_NOMEM: _exhausted,
     sqlite3.SQLITE_TOOBIG: _too_big,
