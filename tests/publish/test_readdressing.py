@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from hub.app import Hub
@@ -20,6 +22,13 @@ from hub.publish.retraction import revoked_draft
 from hub.store.ports import HUB, Batch, PageQuery, Scope
 from tests.publish.parts import indicator, next_version, post, report, seen_by, work
 from tests.stores import environment_of
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _logs() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()  # commands send them to what was standard error then
+
 
 NOBODYS = "marking-definition--4a4a4a4a-4a4a-4a4a-8a4a-4a4a4a4a4a4a"
 
