@@ -7,18 +7,20 @@ from hypothesis import strategies as st
 
 from hub.model.audience import PAP, TLP, Audience, Reader, may
 
-NAMES = ("city", "water", "power", "bank", "utilities")
+# No name is ever an organisation's and a group's (`hub.access.names`).
+ORGANISATIONS = ("city", "water", "power", "bank")
+GROUPS = ("utilities", "banks")
 audiences = st.builds(
     Audience,
-    st.sampled_from(NAMES),
+    st.sampled_from(ORGANISATIONS),
     st.sampled_from(TLP),
     st.sampled_from(PAP),
-    st.sets(st.sampled_from(NAMES), max_size=3).map(lambda names: tuple(sorted(names))),
+    st.sets(st.sampled_from((*ORGANISATIONS, *GROUPS)), max_size=3).map(lambda names: tuple(sorted(names))),
 )
 readers = st.builds(
     lambda name, groups, analyst: Reader(name, groups, home=name == "city", analyst=analyst and name == "city"),
-    st.sampled_from((*NAMES, "")),
-    st.frozensets(st.sampled_from(("utilities", "banks")), max_size=2),
+    st.sampled_from((*ORGANISATIONS, "")),
+    st.frozensets(st.sampled_from(GROUPS), max_size=2),
     st.booleans(),
 )
 
