@@ -19,9 +19,11 @@ from bench.pulling import Client, account, served
 from bench.row import Row, by_turns, percentile, progress, seconds
 from bench.searching import QUERIES
 from bench.swarm import Poller, polled
+from connectors.runner import SLICE
 from connectors.sensors import formats
 from hub.access.accounts import Accounts
 from hub.admission.warninglists import WarningLists
+from hub.collector import no_collection
 from hub.correlate.city import City
 from hub.correlate.engine import Correlation
 from hub.model.audience import Reader
@@ -42,7 +44,7 @@ FLAT = {"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": "-1"
 def run(folder: Path, scale: float) -> Iterator[Row]:
     """Measure ingest, search, pages and the way of an event to a partner."""
     with benched() as bench:
-        yield from _ingest(bench, max(1000, int(20_000 * scale)))
+        yield from _ingest(bench, max(SLICE, int(32_000 * scale)))
         size = max(1000, int(100_000 * scale))
         progress(f"filling {size:,} objects")
         # Turns of everything that is asked, first to warm up and then measured.
@@ -67,23 +69,24 @@ def _ingest(bench: Bench, number: int) -> Iterator[Row]:
     drafts = [corpus.draft(one) for one in range(number)]
     names = [change_id(one.collection, one.id, one.spec_version, one.version) for one in drafts]
     documents = [(name, change_source(one, 1, at, at)) for at, name, one in zip(count(1), names, drafts, strict=False)]
-    rates: dict[str, list[float]] = {"bare": [], "refreshed once": [], "refreshed": [], "hub": []}
+    rates: dict[str, list[float]] = {"bare": [], "refreshed once": [], "refreshed": [], "posts": [], "feeds": []}
     # The first round warms the node up.
     for turn in range(TURNS + 1):
         for name, took in (
             ("bare", _bare(bench, documents)),
             ("refreshed once", _bare(bench, documents, at_the_end=True)),
             ("refreshed", _bare(bench, documents, each=True)),
-            ("hub", _committed(bench, drafts)),
+            ("posts", _committed(bench, drafts, TOGETHER)),
+            ("feeds", _committed(bench, drafts, SLICE)),
         ):
             progress(f"ingest, {name}: {number / took:,.0f} objects/s")
             if turn:
                 rates[name].append(number / took)
-    bare, once, each, hub = (sorted(found)[TURNS // 2] for found in rates.values())
-    job = "Elasticsearch: commits of 1,000"
-    yield Row(job, "objects/s", hub, bare, "helpers.bulk, not refreshed", 0.7)
-    yield Row(job, "objects/s", hub, once, "helpers.bulk, refreshed at the end")
-    yield Row(job, "objects/s", hub, each, "helpers.bulk, refreshed after each")
+    bare, once, each, posts, feeds = (sorted(found)[TURNS // 2] for found in rates.values())
+    for job, rate in (("a feed's slice", feeds), (f"commits of {TOGETHER:,}", posts)):
+        yield Row(f"Elasticsearch: {job}", "objects/s", rate, bare, "helpers.bulk, not refreshed", 0.7)
+        yield Row(f"Elasticsearch: {job}", "objects/s", rate, once, "helpers.bulk, refreshed at the end")
+        yield Row(f"Elasticsearch: {job}", "objects/s", rate, each, f"helpers.bulk, refreshed after each {TOGETHER:,}")
 
 
 def _bare(
@@ -107,12 +110,14 @@ def _bare(
     return took
 
 
-def _committed(bench: Bench, drafts: list[Draft]) -> float:
+def _committed(bench: Bench, drafts: list[Draft], together: int) -> float:
     store, prefix = bench.store()
 
     def write() -> None:
-        for at in range(0, len(drafts), TOGETHER):
-            store.commit(Batch(drafts=drafts[at : at + TOGETHER]))
+        for at in range(0, len(drafts), together):
+            # As the gate does.
+            with no_collection():
+                store.commit(Batch(drafts=drafts[at : at + together]))
 
     took = seconds(write)
     bench.forget(prefix)

@@ -21,8 +21,10 @@ from hub.errors import Conflict, HubError
 from hub.model.items import IndicatorItem
 from hub.model.times import DAY, HOUR, MINUTE, SECOND
 
-SLICE = 1000
-"""Most items that are committed at once."""
+SLICE = 4000
+"""Most items that are committed at once. A commit on Elasticsearch costs a refresh, whatever is in it."""
+SLICE_BYTES = 20_000_000
+"""Bytes of items after which no more are committed with them: an engine takes so much at once."""
 FIRST_PAUSE = MINUTE
 LONGEST_PAUSE = 6 * HOUR
 
@@ -234,12 +236,13 @@ def with_end(items: Iterable[Item], ttl_days: int | None, now: int) -> Iterator[
 
 
 def _slices(items: Iterable[Item]) -> Iterator[tuple[list[Item], bool]]:
-    """Cut into lists of at most `SLICE` and say of each whether it is the last; an empty input is one empty slice.
+    """Cut into lists by `SLICE` and `SLICE_BYTES` and say of each whether it is the last; no input is one empty slice.
 
     What was read before a fault is yielded before the fault goes on.
     """
     rest = iter(items)
     slice_: list[Item] = []
+    size = 0
     while True:
         try:
             item = next(rest)
@@ -249,7 +252,8 @@ def _slices(items: Iterable[Item]) -> Iterator[tuple[list[Item], bool]]:
         except Exception:
             yield slice_, False
             raise
-        if len(slice_) == SLICE:
+        if len(slice_) == SLICE or size >= SLICE_BYTES:
             yield slice_, False
-            slice_ = []
+            slice_, size = [], 0
         slice_.append(item)
+        size += len(item.raw)

@@ -14,9 +14,9 @@ import pytest
 from connectors.contract import ConnectorSettings, Portion
 from connectors.feeds import Feed
 from connectors.http import Http
-from connectors.runner import SLICE, FeedRecord, FeedStatus, next_due, run, with_end
+from connectors.runner import SLICE, SLICE_BYTES, FeedRecord, FeedStatus, next_due, run, with_end
 from hub.errors import NotThatFormat, SourceUnreachable, StoreUnavailable
-from hub.model.items import BadItem, IndicatorItem
+from hub.model.items import BadItem, IndicatorItem, StixItem
 from hub.model.times import DAY, HOUR, MINUTE, SECOND, parse_timestamp
 
 NOW = parse_timestamp("2026-11-23T07:00:30Z")
@@ -34,7 +34,7 @@ def feed(**more: Any) -> Feed:
 class Memory:
     """An intake and a state that commit together, as the hub's store does."""
 
-    items: list[Any] = field(default_factory=list)
+    items: dict[Any, None] = field(default_factory=dict)
     records: dict[str, FeedRecord] = field(default_factory=dict)
     sizes: list[int] = field(default_factory=list)
     fails_at: int | None = None
@@ -44,8 +44,8 @@ class Memory:
             raise StoreUnavailable("the store is locked")
         self.sizes.append(len(items))
         bad = sum(isinstance(item, BadItem) for item in items)
-        new = [item for item in items if item not in self.items and not isinstance(item, BadItem)]
-        self.items += new
+        new = [item for item in items if not isinstance(item, BadItem) and item not in self.items]
+        self.items |= dict.fromkeys(new)
         self.records[feed.name] = copy.deepcopy(record)
         unchanged = len(items) - bad - len(new)
         return SimpleNamespace(fetched=len(items), stored=len(new), unchanged=unchanged, merged=0, quarantined=bad)
@@ -90,25 +90,33 @@ def go(source: Source, memory: Memory, **more: Any) -> Any:
 def test_portions_are_cut_into_slices_and_the_counts_add_up() -> None:
     memory = Memory()
     bad = BadItem(b"x", "bad-line", "line 9 is bad", "line 9")
-    status = go(Source(([*values(0, 2500), bad], {"page": 1}), ([], {"page": 2})), memory)
+    number = 2 * SLICE + 500
+    status = go(Source(([*values(0, number), bad], {"page": 1}), ([], {"page": 2})), memory)
     assert memory.sizes == [SLICE, SLICE, 501]
     counts = status.last_counts
-    assert (counts.fetched, counts.stored, counts.quarantined) == (2501, 2500, 1)
+    assert (counts.fetched, counts.stored, counts.quarantined) == (number + 1, number, 1)
     assert memory.records["sample"].cursor == {"page": 2}
     assert (status.consecutive_failures, status.last_success, status.last_error) == (0, NOW, "")
     assert status.next_due == parse_timestamp("2026-11-23T07:15:00Z")
 
 
+def test_large_items_are_committed_a_few_at_a_time() -> None:
+    memory = Memory()
+    large = [StixItem(b"x" * (SLICE_BYTES // 2), f"object {index}") for index in range(3)]
+    go(Source(([*large, *values(0, 10)], {})), memory)
+    assert memory.sizes == [2, 11]
+
+
 def test_the_cursor_moves_with_the_last_slice_of_its_portion() -> None:
     memory = Memory(fails_at=2)
-    go(Source((values(0, 10), {"page": 1}), (values(10, 2500), {"page": 2})), memory)
+    go(Source((values(0, 10), {"page": 1}), (values(10, SLICE + 1), {"page": 2})), memory)
     assert memory.records["sample"].cursor == {"page": 1}
     memory.fails_at = None
-    again = Source((values(10, 2500), {"page": 2}))
+    again = Source((values(10, SLICE + 1), {"page": 2}))
     status = go(again, memory)
     assert again.seen_cursors == [{"page": 1}]
-    assert len(memory.items) == 2510
-    assert status.last_counts.fetched == status.last_counts.stored + status.last_counts.unchanged == 2500
+    assert len(memory.items) == SLICE + 11
+    assert status.last_counts.fetched == status.last_counts.stored + status.last_counts.unchanged == SLICE + 1
 
 
 def test_what_came_before_a_fault_stays() -> None:
