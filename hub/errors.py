@@ -42,6 +42,8 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 Actor = Literal["caller", "partner", "operator", "developer"]
+MENDED_AFTER = 60
+"""Seconds after which a client may ask again for what an operator must mend first."""
 
 
 class HubError(Exception):
@@ -61,6 +63,11 @@ class HubError(Exception):
         super().__init__(message)
         self.message = message
         self.retry_after = retry_after
+
+    @property
+    def come_back(self) -> int | None:
+        """Seconds that a client is told to wait: a while for what somebody must mend first, None if it is no use."""
+        return MENDED_AFTER if self.retry_after is None and self.status == 503 else self.retry_after
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.args == other.args

@@ -58,8 +58,8 @@ def problem(error: HubError, error_id: str) -> tuple[int, list[tuple[str, str]],
     headers = [("Content-Type", PROBLEM)]
     if isinstance(error, NotSignedIn):
         headers += _CHALLENGES
-    if error.retry_after is not None:
-        headers.append(("Retry-After", str(error.retry_after)))
+    if error.come_back is not None:
+        headers.append(("Retry-After", str(error.come_back)))
     return error.status, headers, orjson.dumps(told.model_dump(exclude_none=True))
 
 

@@ -58,6 +58,6 @@ def error_answer(error: HubError, *, error_id: str = "", allow: str = "") -> Ans
         headers.append(("Allow", allow))
     if isinstance(error, WrongMediaType):
         headers.append(("Accept-Encoding", "gzip"))  # RFC 9110 12.5.3: which codings a body may have
-    if error.retry_after is not None:
-        headers.append(("Retry-After", str(error.retry_after)))
+    if error.come_back is not None:
+        headers.append(("Retry-After", str(error.come_back)))
     return Answer(error.status, [orjson.dumps(resource)], headers)

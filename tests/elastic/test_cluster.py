@@ -10,7 +10,6 @@ import sys
 import urllib.error
 from collections import Counter
 from collections.abc import Iterator
-from http.client import HTTPMessage
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -24,10 +23,10 @@ from hub.store.opening import Access, open_store
 from hub.store.ports import Batch, PageQuery
 from tests.contract.drafts import STRANGER, draft, objects
 from tests.elastic import node
+from tests.elastic.liaison import Liaison
 from tests.elastic.strikes import Strikes
 from tests.elastic.trio import Trio
-from tests.soak.pollers import TAXII
-from tests.soak.running import SHARED, Running, prepare
+from tests.soak.running import prepare
 from tests.soak.script import step
 from tests.store.test_kills import PROJECT
 
@@ -126,26 +125,6 @@ def test_what_only_the_primary_has_is_acted_on_by_nobody(trio: Trio) -> None:
     assert store.verify() == []
     for one in (store, first, second, later):
         one.close()
-
-
-class Liaison:
-    """Somebody who sends indicators to a hub and reads them, over HTTP."""
-
-    def __init__(self, hub: Running) -> None:
-        self._hub = hub
-        self._headers = {"Accept": TAXII, "Content-Type": TAXII, "Authorization": f"Bearer {hub.tokens['leo']}"}
-        self._path = f"/hub/collections/{SHARED}/objects/"
-
-    def send(self, number: int) -> tuple[int, HTTPMessage, bytes]:
-        body = json.dumps({"objects": [put.obj for put in step("leo", number).puts]}).encode()
-        return self._hub.ask("POST", self._path, self._headers, body, timeout=180)
-
-    def read(self) -> tuple[int, HTTPMessage, bytes]:
-        return self._hub.ask("GET", f"{self._path}?match[version]=all", self._headers, timeout=180)
-
-    def ready(self) -> tuple[int, str]:
-        status, _, body = self._hub.ask("GET", "/readyz", timeout=180)
-        return status, json.loads(body).get("status", "")
 
 
 def test_partners_of_a_hub_without_a_quorum_are_told(trio: Trio, tmp_path: Path) -> None:

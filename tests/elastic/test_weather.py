@@ -10,7 +10,7 @@ import socket
 import ssl
 import threading
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -22,11 +22,14 @@ from hub.errors import BadSettings, NoSuchFile, StoreCorrupt, StoreFull, StoreUn
 from hub.ops.probes import Probes
 from hub.store.elastic.cluster import Address
 from hub.store.elastic.engine import ElasticStore
-from hub.store.elastic.indices import Layout, log_of
+from hub.store.elastic.indices import Layout
 from hub.store.ports import HUB, Batch, DocumentWrite, LedgerCount, LedgerKey
 from tests.access.authority import Authority
 from tests.contract.drafts import draft
 from tests.elastic import node
+from tests.elastic.liaison import Liaison, refused
+from tests.elastic.weather import flooded, red
+from tests.soak.running import prepare
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -35,6 +38,13 @@ ROLES = Path(__file__).parents[2] / "deploy" / "elasticsearch" / "roles.yml"
 ONE = Layout(1, replicas=0)
 PASSWORD = "a long password"
 USERS = {"setup": "threathub_setup", "hub": "threathub", "guest": "", "root": "superuser"}
+ROLE_OF_A_READER = USERS | {"hub": "reader"}
+_READER = b"""
+reader:
+  indices:
+    - names: ["threathub-*"]
+      privileges: [read, maintenance, view_index_metadata]
+"""
 _SECURE = (
     node.ALONE
     + """\
@@ -49,12 +59,6 @@ xpack.security.http.ssl.certificate: node.pem
 def everything(number: int) -> Batch:
     key = LedgerKey("domain-name:evil.example", "dns", 1)
     return Batch([draft(f"x--{number}")], ledger={key: LedgerCount(1, 1, 1)}, documents=[DocumentWrite("k", "1", b"")])
-
-
-def set_block(store: ElasticStore, value: bool | None) -> None:
-    now = store._generations.current
-    for name in (log_of(store._cluster), now.objects, now.all_months):
-        store._cluster.client.indices.put_settings(index=name, settings={"index.blocks.read_only_allow_delete": value})
 
 
 def told(store: ElasticStore, status: str = "200 OK") -> dict[str, Any]:
@@ -95,16 +99,31 @@ def test_with_a_second_node_the_first_may_be_away(address: Address) -> None:
 
 def test_full_disks_stop_writers_and_not_readers(store: ElasticStore) -> None:
     store.commit(everything(1))
-    set_block(store, True)
-    with pytest.raises(StoreFull, match="disk"):
-        store.commit(everything(2))
-    assert set(store.get(HUB, ["x--1", "x--2"])) == {"x--1"}
-    assert store.verify() == []
-    assert (told(store)["status"], told(store)["error"]["code"]) == ("reads only", "store-full")
-    set_block(store, None)
+    with flooded(store._cluster.client, f"{store._cluster.prefix}-*"):
+        with pytest.raises(StoreFull, match="disk"):
+            store.commit(everything(2))
+        assert set(store.get(HUB, ["x--1", "x--2"])) == {"x--1"}
+        assert store.verify() == []
+        assert (told(store)["status"], told(store)["error"]["code"]) == ("reads only", "store-full")
     assert told(store) == {"status": "ready", "position": 1}
     store.commit(everything(2))
     assert (store.head().position, store.ledger(["domain-name:evil.example"])[0].total.number) == (2, 2)
+
+
+def test_a_red_shard_is_told_and_waited_for(address: Address) -> None:
+    store = ElasticStore(address, layout=ONE, patience=2)
+    store.commit(everything(1))
+    with red(store._cluster.client, store._generations.current.objects):
+        for call in (lambda: store.commit(everything(2)), store.head, lambda: store.get(HUB, ["x--1"])):
+            with pytest.raises(StoreUnavailable, match="a shard is missing") as raised:
+                call()
+            assert raised.value.retry_after
+        answer = told(store, "503 Not Ready")
+        assert answer["error"]["code"] == "store-unavailable" and "shard" in answer["error"]["message"]
+    store.commit(everything(3))
+    assert told(store)["status"] == "ready"
+    assert store.verify() == []
+    store.close()
 
 
 class _Old(BaseHTTPRequestHandler):
@@ -166,8 +185,16 @@ class Secured:
         found = self.node.start(self.context, f"root:{PASSWORD}")
         self.address = replace(self.address, hosts=(found,))
 
+    def give(self, users: Mapping[str, str]) -> None:
+        """Give roles to the accounts, and take those away that they have; the node reads the file again by itself."""
+        (self.node.home / "config" / "users_roles").write_bytes(_roles(users))
+
     def opened(self, user: str = "hub", *, create: bool = False, patience: float = 20) -> ElasticStore:
         return ElasticStore(replace(self.address, user=user), layout=ONE, create=create, patience=patience)
+
+
+def _roles(users: Mapping[str, str]) -> bytes:
+    return "".join(f"{role}:{user}\n" for user, role in users.items() if role).encode()
 
 
 def _hashed(password: str) -> str:
@@ -184,9 +211,9 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     files = {
         "node.pem": issued.content,
         "node.key": issued.key.read_bytes(),
-        "roles.yml": ROLES.read_bytes(),
+        "roles.yml": ROLES.read_bytes() + _READER,
         "users": "".join(f"{user}:{_hashed(PASSWORD)}\n" for user in USERS).encode(),
-        "users_roles": "".join(f"{role}:{user}\n" for user, role in USERS.items() if role).encode(),
+        "users_roles": _roles(USERS),
     }
     own = Secured(
         node.Node(node.archive(), _SECURE, files),
@@ -230,6 +257,7 @@ class TestSecured:
         with pytest.raises(StoreUnavailable, match="role"):
             ElasticStore(replace(secured.address, user="hub", prefix="threathub-other"), create=True)
 
+    @pytest.mark.soak
     def test_a_node_that_hangs(self, secured: Secured) -> None:
         store = secured.opened(patience=4)
         store.commit(everything(2))
@@ -245,6 +273,37 @@ class TestSecured:
         store.commit(everything(4))
         assert store.verify() == []
         store.close()
+
+    def test_those_who_use_a_hub_are_told_and_it_goes_on(self, secured: Secured, tmp_path: Path) -> None:
+        place = {"store": f"{secured.address.hosts[0]}/threathub", "store_user": "hub", "store_password": PASSWORD}
+        place |= {"store_ca": str(secured.address.authority), "store_replicas": "0"}
+        hub = prepare(tmp_path, **place, store_patience="4")
+        liaison = Liaison(hub)
+        try:
+            hub.start()
+            assert liaison.send(1)[0] == 202
+            secured.node.signal(signal.SIGSTOP)
+            for answer in (liaison.read(), liaison.send(3)):
+                assert refused(answer, of="store-unavailable"), answer
+            assert liaison.told() == (503, "", "store-unavailable")
+            secured.node.signal(signal.SIGCONT)
+            liaison.until(lambda: liaison.ready() == (200, "ready"), "a hub that is well again")
+            assert liaison.send(3)[0] == 202
+            for roles, told in ((ROLE_OF_A_READER, (200, "reads only")), ({}, (503, ""))):
+                secured.give(roles)
+                liaison.until(lambda told=told: liaison.ready() == told, f"a hub that is {told}")  # type: ignore[misc]
+                assert b"account" in hub.ask("GET", "/readyz")[2]
+                assert refused(liaison.send(5), of="store-unavailable")
+            secured.give(USERS)
+            liaison.until(lambda: liaison.ready() == (200, "ready"), "a hub that is well again")
+            assert liaison.send(5)[0] == 202
+            assert hub.stop() == 0
+        finally:
+            secured.node.signal(signal.SIGCONT)
+            secured.give(USERS)
+            hub.kill()
+        printed = hub.printed.read_text()
+        assert "\nTraceback" not in printed and PASSWORD not in printed
 
     @pytest.mark.soak
     def test_a_node_that_dies_keeps_what_was_acknowledged(self, secured: Secured) -> None:

@@ -144,7 +144,7 @@ def test_faults_of_the_hub(
         assert (found, headers["Content-Type"]) == (status, TAXII)
         assert (error["http_status"], error["error_code"]) == (str(status), code)
         assert "secret" not in body.decode()
-        assert headers.get("Retry-After") == ("5" if code == "store-unavailable" else None)
+        assert headers.get("Retry-After") == {"store-unavailable": "5", "store-full": "60"}.get(code)
 
 
 def test_the_credentials_are_not_passed_on(worker: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch) -> None:

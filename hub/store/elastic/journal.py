@@ -184,11 +184,13 @@ class Journal:
                     if entry.barrier.number % BLANKED_TOGETHER == 0:
                         self._blank(entry.barrier.number - KEPT)
                     return planned
-            except Moved:
-                _check(deadline)
+            except Moved as error:
+                if time.monotonic() > deadline:
+                    raise _busy() from error
                 _wait(0.004)
             except Passing:
-                _check(deadline)
+                if time.monotonic() > deadline:
+                    raise
                 _wait(0.2)
 
     def _won(self, doubtful: dict[str, P]) -> P | None:
@@ -232,7 +234,8 @@ class Journal:
             try:
                 return work()
             except Passing:
-                _check(deadline)
+                if time.monotonic() > deadline:
+                    raise
                 _wait(0.1)
 
     def _apply(self, entry: Entry) -> None:
@@ -338,11 +341,8 @@ def _parts(documents: Mapping[str, bytes]) -> Iterator[Part]:
         yield part
 
 
-def _check(deadline: float) -> None:
-    if time.monotonic() > deadline:
-        raise StoreUnavailable(
-            "Elasticsearch takes no writes just now; nothing acknowledged was lost, try again.", retry_after=RETRY_AFTER
-        )
+def _busy() -> StoreUnavailable:
+    return StoreUnavailable("The store is busy with other writes; try again.", retry_after=RETRY_AFTER)
 
 
 def _wait(seconds: float) -> None:

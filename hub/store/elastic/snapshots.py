@@ -126,6 +126,7 @@ class Snapshots:
             body["timeout"] = timeout
         deadline = time.monotonic() + self._patience
         while True:
+            trouble = StoreUnavailable("The store is busy with writes; try again.", retry_after=RETRY_AFTER)
             try:
                 answer = self._generations.reading(lambda asked: self._searched(asked, size, body))
                 if answer is not None and answer.barrier.number >= at_least:
@@ -133,12 +134,11 @@ class Snapshots:
                     return answer
                 if answer is not None:
                     self._mend(at_least)
-            except Passing:
-                if time.monotonic() > deadline:
-                    raise
+            except Passing as error:
+                trouble = error
                 time.sleep(0.1 * random.uniform(0.5, 2))  # noqa: S311
             if time.monotonic() > deadline:
-                raise StoreUnavailable("The store is busy with writes; try again.", retry_after=RETRY_AFTER)
+                raise trouble
 
     def _searched(self, asked: Generation, size: int, body: Mapping[str, Any]) -> Answer | None:
         """Search once; None if that did not show one whole state of the generation that is read."""
