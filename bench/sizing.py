@@ -70,7 +70,7 @@ def _size_of(store: SqliteStore, folder: Path) -> int:
 
 
 def _merged(bench: Bench, prefix: str) -> int:
-    """Return the bytes of a store's indices, merged as they are in the long run; the log grows to its size and stays."""
+    """Return the bytes of a store's merged indices without the log, which grows to its size and stays."""
     data = f"{prefix}-*,-{prefix}-log*"
     bench.client.indices.forcemerge(index=data, max_num_segments=1)
     bench.client.indices.flush(index=data)
