@@ -10,6 +10,7 @@ import sys
 import urllib.error
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from typing import Any
 import pytest
 
 from hub.errors import StoreUnavailable
+from hub.store.elastic.cluster import Cluster
 from hub.store.elastic.engine import ElasticStore
+from hub.store.elastic.journal import Moved
 from hub.store.elastic.names import entry_id
 from hub.store.opening import Access, open_store
 from hub.store.ports import Batch, PageQuery
@@ -86,45 +89,92 @@ def seen(store: ElasticStore) -> list[Any]:
     return [store.head(), [change.id for change in store.read_log(0, 10)], objects(page.joined)]
 
 
+class Torn:
+    """A store whose log's primary cannot reach its replica, while all else can be written.
+
+    Attributes:
+        lost, kept: nodes with the log's primary and its replica. master: the elected one.
+        store: opened by all nodes. first, second: opened by the first and the last of these, with little patience.
+        before: what they all show. entry: id of the next entry.
+    """
+
+    def __init__(self, trio: Trio, prefix: str) -> None:
+        self._trio = trio
+        self._log = f"{prefix}-log"
+        self.master = trio.master()
+        self.store = opened(trio, prefix)
+        self.store.commit(Batch([draft("x--1")]))
+        trio.place(self._log, *{0, 1, 2} - {self.master})
+        self.lost, self.kept = trio.copies(self._log)
+        # Who believed the entry could apply it.
+        trio.place(f"{prefix}-objects-1", self.master, self.lost)
+        self._number = self.store._journal.state().number + 1
+        self.entry = entry_id(self._number)
+        self.first = opened(trio, prefix, self.lost, patience=6)
+        self.second = opened(trio, prefix, self.master, patience=6)
+        self.before = seen(self.store)
+        assert trio.links is not None
+        trio.links.cut(self.lost, self.kept)
+
+    def dirty(self) -> Any:
+        """Return what the primary alone shows of the next entry."""
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            self._trio.ask(self.kept, f"{self._log}/_doc/{self.entry}?preference=_local")
+        return self._trio.ask(self.lost, f"{self._log}/_doc/{self.entry}?preference=_local")["_source"]
+
+    def help(self) -> None:
+        """Let the second finish what somebody left lying; it asks until it gets the primary's answer."""
+        while True:
+            with suppress(Moved):
+                return self.second._journal.help(self._number, wait=False)
+
+    def close(self) -> None:
+        for one in (self.store, self.first, self.second):
+            one.close()
+
+
 def test_what_only_the_primary_has_is_acted_on_by_nobody(trio: Trio) -> None:
     """A primary shows an entry that its replica never got; then it dies, and another entry gets the number."""
     if trio.links is None:
         pytest.skip(trio.why)
-    master = trio.master()
-    store = opened(trio, "dirty")
-    store.commit(Batch([draft("x--1")]))
-    trio.place("dirty-log", *{0, 1, 2} - {master})
-    lost, kept = trio.copies("dirty-log")
-    for index in ("dirty-objects-1", "dirty-ledger-1"):
-        # All but the log can be written: who believed the entry could apply it.
-        trio.place(index, master, lost)
-    entry = entry_id(store._journal.state().number + 1)
-    first, second = opened(trio, "dirty", lost, patience=6), opened(trio, "dirty", master, patience=6)
-    before = seen(store)
-    trio.links.cut(lost, kept)
+    torn = Torn(trio, "dirty")
     with pytest.raises(StoreUnavailable):
-        first.commit(Batch([draft("x--2")]))
-    dirty = trio.ask(lost, f"dirty-log/_doc/{entry}?preference=_local")["_source"]
-    with pytest.raises(urllib.error.HTTPError, match="404"):
-        trio.ask(kept, f"dirty-log/_doc/{entry}?preference=_local")
+        torn.first.commit(Batch([draft("x--2")]))
+    dirty = torn.dirty()
     with pytest.raises(StoreUnavailable):
-        second.commit(Batch([draft("x--3")]))
-    assert seen(first) == seen(second) == before
+        torn.help()
+    with pytest.raises(StoreUnavailable):
+        torn.second.commit(Batch([draft("x--3")]))
+    assert seen(torn.first) == seen(torn.second) == torn.before
     # The link stays cut: what the dead node's machine has still to send must not arrive.
-    trio.nodes[lost].kill()
-    later = opened(trio, "dirty", kept, master, patience=120)
+    trio.nodes[torn.lost].kill()
+    later = opened(trio, "dirty", torn.kept, torn.master, patience=120)
     later.commit(Batch([draft("x--4")]))
-    got = later._cluster.get("dirty-log", entry)
+    got = later._cluster.get("dirty-log", torn.entry)
     assert got is not None and got.source["uid"] != dirty["uid"]
     # Elasticsearch itself may have given what the second asked for to the new primary.
-    second.commit(Batch([draft("x--3")]))
+    torn.second.commit(Batch([draft("x--3")]))
     trio.links.heal()
-    trio.launch(lost)
-    assert seen(first) == seen(second) == seen(store) == seen(later)
-    assert sorted(seen(first)[1]) == ["x--1", "x--3", "x--4"]
-    assert store.verify() == []
-    for one in (store, first, second, later):
-        one.close()
+    trio.launch(torn.lost)
+    assert seen(torn.first) == seen(torn.second) == seen(torn.store) == seen(later)
+    assert sorted(seen(torn.first)[1]) == ["x--1", "x--3", "x--4"]
+    assert torn.store.verify() == []
+    later.close()
+    torn.close()
+
+
+def test_who_acts_on_what_only_the_primary_has_is_noticed(trio: Trio, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trial above with writers that do not confirm what they read."""
+    if trio.links is None:
+        pytest.skip(trio.why)
+    torn = Torn(trio, "believed")
+    monkeypatch.setattr(Cluster, "touch", lambda *_: True)
+    with pytest.raises(StoreUnavailable):
+        torn.first.commit(Batch([draft("x--2")]))
+    assert torn.dirty()
+    torn.help()
+    assert seen(torn.second) != torn.before
+    torn.close()
 
 
 def test_partners_of_a_hub_without_a_quorum_are_told(trio: Trio, tmp_path: Path) -> None:

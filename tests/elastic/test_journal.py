@@ -7,11 +7,12 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 import pytest
 
 from hub.errors import TooLarge
 from hub.store.elastic import journal, planning
-from hub.store.elastic.cluster import Cluster
+from hub.store.elastic.cluster import Cluster, Got
 from hub.store.elastic.engine import ElasticStore
 from hub.store.elastic.entries import Entry, intent
 from hub.store.elastic.faults import unreachable
@@ -96,6 +97,34 @@ def test_entries_applied_again_much_later_change_nothing(store: ElasticStore):
         assert got is not None
         store._journal._apply(Entry.of(got.source))
     assert seen(store) == before
+
+
+def shown(store: ElasticStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Show an entry once that is not there, as a copy of the log does that is cut off, and then given up."""
+    phantoms, get = {entry_id(2): Got(orjson.loads(planned(store, 2).source("somebody")), 2, 1)}, Cluster.get
+
+    def dirty(self: Cluster, index: str, id: str) -> Got | None:
+        return phantoms.pop(id, None) or get(self, index, id)
+
+    monkeypatch.setattr(Cluster, "get", dirty)
+
+
+def test_an_entry_that_only_a_lost_copy_had_is_not_applied(store: ElasticStore, monkeypatch: pytest.MonkeyPatch):
+    store.commit(batch(1))
+    before = seen(store)
+    shown(store, monkeypatch)
+    with pytest.raises(journal.Moved):
+        store._journal.help(2)
+    assert seen(store) == before
+
+
+def test_who_does_not_confirm_an_entry_is_noticed(store: ElasticStore, monkeypatch: pytest.MonkeyPatch):
+    store.commit(batch(1))
+    before = seen(store)
+    shown(store, monkeypatch)
+    monkeypatch.setattr(Cluster, "touch", lambda *_: True)
+    store._journal.help(2)
+    assert seen(store) != before
 
 
 def test_a_commit_whose_answer_was_lost_is_recognised(store: ElasticStore, monkeypatch: pytest.MonkeyPatch):
