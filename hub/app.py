@@ -23,7 +23,7 @@ from hub.access.accounts import Accounts
 from hub.access.audit import Audit, person
 from hub.access.callers import Callers
 from hub.access.certificates import Certificates
-from hub.access.client_address import Proxies
+from hub.access.client_address import Networks, Proxies
 from hub.access.guesses import Guesses
 from hub.access.limits import MEGABYTE, Limits, Rates
 from hub.access.principal import Principal
@@ -245,7 +245,8 @@ class Hub:
             max_body=settings.max_body,
             public_url=settings.public_url,
         )
-        probes = Probes(self.store, settings.title, self.feed_failures, self.background.shares)
+        monitoring = Networks("metrics_for", settings.metrics_for)
+        probes = Probes(self.store, settings.title, self.feed_failures, self.background.shares, monitoring)
         signin = SignIn(self.accounts, self.audit, *self._counts(), self.certificates)
         desk = Desk(self.publication, self.accounts)
         uploads = Uploads(settings.uploads, settings.max_body)
@@ -374,7 +375,7 @@ def check_declarations(settings: Settings) -> dict[str, int]:
         BadSettings, NoSuchFile: the first that is wrong.
     """
     cache = settings.cache or settings.data / "cache"
-    Proxies(settings.proxies)
+    _check_networks(settings)
     with TemporaryDirectory() as folder:
         trial = {"data": Path(folder), "store": "", "cache": cache if cache.is_dir() else None}
         hub = open_hub(settings.model_copy(update=trial), create=True)
@@ -420,6 +421,11 @@ def make_folder(data: Path) -> None:
         raise NoSuchFile(f"the folder {data} cannot be made: {error.strerror}; name another with --data") from None
 
 
+def _check_networks(settings: Settings) -> None:
+    Proxies(settings.proxies)
+    Networks("metrics_for", settings.metrics_for)
+
+
 def web_application() -> WSGIApplication:
     """Return the web application of the hub that the environment's settings name (a server process's factory)."""
     end_with_parent()
@@ -455,12 +461,12 @@ def serve_hub(settings: Settings) -> None:
 
     Raises:
         AddressInUse: the port is taken.
-        BadSettings: the TLS files cannot be used, or ``proxies`` is impossible.
+        BadSettings: the TLS files cannot be used, or ``proxies`` or ``metrics_for`` is impossible.
         NoSuchFile: there is no hub in the data folder.
     """
     tls = (settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
     check_front(settings.host, settings.port, tls)
-    Proxies(settings.proxies)  # an impossible one must be told here, not by each server process
+    _check_networks(settings)  # an impossible one must be told here, not by each server process
     if settings.tls_client_ca is not None:
         check_authorities(settings.tls_client_ca)
     door = _door(settings)

@@ -118,6 +118,9 @@ class Settings(BaseSettings):
         min_length=16,
         description="What those proxies put before a client certificate in X-Client-Certificate.",
     )
+    metrics_for: tuple[str, ...] = Field(
+        ("127.0.0.0/8", "::1"), description="Addresses and networks of the monitoring that may read /metrics."
+    )
     public_url: str = Field(
         "",
         pattern=r"^(https://[^/?#]+)?$",

@@ -26,35 +26,49 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 
+class Networks:
+    """Addresses and networks that a setting names.
+
+    Args:
+        setting: its name, for messages. texts: such as ``10.0.0.4`` or ``fd00::/8``.
+
+    Raises:
+        BadSettings: one of them is neither.
+    """
+
+    def __init__(self, setting: str, texts: Iterable[str]) -> None:
+        self._networks: list[Network] = []
+        for text in texts:
+            try:
+                self._networks.append(ip_network(text, strict=False))
+            except ValueError:
+                raise BadSettings(f"setting {setting!r}: {text!r} is neither an address nor a network") from None
+
+    def __contains__(self, address: Address) -> bool:
+        return any(address in network for network in self._networks)
+
+
 class Proxies:
     """The networks whose word on a client's address is taken.
 
     Args:
-        networks: addresses or networks, such as ``10.0.0.4`` or ``fd00::/8``, or `UNIX`; none by default.
+        networks: as `Networks` has them, or `UNIX`; none by default.
 
     Raises:
         BadSettings: one of them is neither.
     """
 
     def __init__(self, networks: Iterable[str] = ()) -> None:
-        self._unix = False
-        self._networks: list[Network] = []
-        for text in networks:
-            if text == UNIX:
-                self._unix = True
-                continue
-            try:
-                self._networks.append(ip_network(text, strict=False))
-            except ValueError:
-                fault = f"setting 'proxies': {text!r} is neither an address or network nor {UNIX}"
-                raise BadSettings(fault) from None
+        named = list(networks)
+        self._unix = UNIX in named
+        self._networks = Networks("proxies", [text for text in named if text != UNIX])
 
     def trusts(self, peer: str) -> bool:
         """Say whether a connection from this address is one of the trusted proxies."""
         if not peer:
             return self._unix
         address = read_address(peer)
-        return address is not None and self._holds(address)
+        return address is not None and address in self._networks
 
     def client(self, peer: str, forwarded: str | None) -> str:
         """Return the address of the client.
@@ -71,12 +85,9 @@ class Proxies:
             if address is None:  # no proxy wrote that: the last one that did is as far as can be known
                 return nearest
             nearest = str(address)
-            if not self._holds(address):
+            if address not in self._networks:
                 return nearest
         return nearest
-
-    def _holds(self, address: Address) -> bool:
-        return any(address in network for network in self._networks)
 
 
 @lru_cache(4096)

@@ -1,6 +1,7 @@
 """What machines ask a running hub: ``/healthz``, ``/readyz``, ``/metrics``; and a signpost at ``/``.
 
 Plain WSGI over the store only: it must answer when everything else is in trouble, to anybody, and tell no secrets.
+What there is of everything, by collection, feed and worker, is told to the monitoring alone.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
+from hub.access.client_address import Networks, read_address
 from hub.errors import HubError, StoreUnavailable
 from hub.store.ports import HUB, Head, Store
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 Answer = tuple[str, str, bytes]
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 JSON = "application/json"
+_METRICS = "/metrics"
 PATIENCE = 2.5
 """Seconds that a probe waits for the store."""
 
@@ -34,6 +37,7 @@ class Probes:
         title: the hub's name.
         feed_failures: called at each scrape: feed name -> consecutive failures.
         work: called at each scrape: worker -> pieces of background work that it has.
+        metrics_for: whose addresses may read ``/metrics``; for others there is no such thing.
     """
 
     def __init__(
@@ -42,11 +46,13 @@ class Probes:
         title: str,
         feed_failures: Callable[[], dict[str, int]],
         work: Callable[[], dict[str, int]],
+        metrics_for: Networks,
     ) -> None:
         self._store = store
         self._title = title
         self._feed_failures = feed_failures
         self._work = work
+        self._metrics_for = metrics_for
         self._lock = threading.Lock()
         self._one = ThreadPoolExecutor(1, "readiness")
         self._asking: Future[tuple[Head, HubError | None]] | None = None
@@ -54,13 +60,16 @@ class Probes:
             "/": self._signpost,
             "/healthz": lambda: ("200 OK", JSON, b'{"status":"alive"}'),
             "/readyz": self._ready,
-            "/metrics": self._metrics,
+            _METRICS: self._metrics,
         }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         method = environ["REQUEST_METHOD"]
-        route = self._routes.get(environ.get("PATH_INFO", "/"))
+        path = environ.get("PATH_INFO", "/")
+        client = read_address(environ.get("REMOTE_ADDR", ""))
+        hidden = path == _METRICS and (client is None or client not in self._metrics_for)
+        route = None if hidden else self._routes.get(path)
         headers: list[tuple[str, str]] = [("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store")]
         if route is None:
             status, kind, body = _fault("404 Not Found", "not-found", "There is nothing at this address.")
@@ -79,12 +88,12 @@ class Probes:
 
     def _ready(self) -> Answer:
         try:
-            head, stopped = self._asked().result(PATIENCE)
+            _, stopped = self._asked().result(PATIENCE)
         except TimeoutError:
             return _fault("503 Not Ready", StoreUnavailable.code, "The store has not answered for some seconds.")
         except HubError as error:
             return _fault(f"{error.status} Not Ready", error.code, error.message)
-        told: dict[str, Any] = {"status": "ready", "position": head.position}
+        told: dict[str, Any] = {"status": "ready"}
         if stopped is not None:
             # Whoever only reads is served on, so requests must not be sent elsewhere, or nowhere.
             told |= {"status": "reads only", "error": {"code": stopped.code, "message": stopped.message}}
