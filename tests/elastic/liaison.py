@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from http.client import HTTPMessage
 
+from tests.e2e.conftest import threathub
 from tests.soak.pollers import TAXII
 from tests.soak.running import SHARED, Running
 from tests.soak.script import step
@@ -17,7 +18,7 @@ _PAUSE = threading.Event()
 
 
 class Liaison:
-    """Somebody who sends indicators to a hub and reads them, over HTTP; and an analyst of the city."""
+    """Somebody who sends indicators to a hub and reads them, over HTTP; an analyst, and the administrator."""
 
     def __init__(self, hub: Running) -> None:
         self._hub = hub
@@ -35,6 +36,11 @@ class Liaison:
         headers = {"Authorization": f"Bearer {self._hub.tokens['ana']}"}
         return self._hub.ask("GET", "/api/search?q=type:indicator", headers, timeout=180)
 
+    def command(self) -> tuple[int, str]:
+        """Run a command that reads; return its exit status and what it says is wrong."""
+        done = threathub("search", "type:indicator", data=self._hub.data, **self._hub.settings)
+        return done.returncode, done.stderr
+
     def ready(self) -> tuple[int, str]:
         return self.told()[:2]
 
@@ -50,6 +56,12 @@ class Liaison:
         while not condition():
             assert time.monotonic() < ends, f"there never was {what}"
             _PAUSE.wait(0.1)
+
+
+def fails(told: tuple[int, str], *, of: str) -> bool:
+    """Say whether a command ended as one that may be tried again, and said why in words."""
+    status, said = told
+    return status == 75 and of in said and "Traceback" not in said
 
 
 def refused(answer: tuple[int, HTTPMessage, bytes], *, of: str) -> bool:

@@ -28,7 +28,7 @@ from hub.store.ports import HUB, Batch, DocumentWrite, LedgerCount, LedgerKey
 from tests.access.authority import Authority
 from tests.contract.drafts import draft
 from tests.elastic import node
-from tests.elastic.liaison import Liaison, refused
+from tests.elastic.liaison import Liaison, fails, refused
 from tests.elastic.weather import flooded, red
 from tests.soak.running import prepare
 
@@ -50,6 +50,7 @@ _SECURE = (
     node.ALONE
     + """\
 xpack.security.enabled: true
+resource.reload.interval.high: 1s
 xpack.security.http.ssl.enabled: true
 xpack.security.http.ssl.key: node.key
 xpack.security.http.ssl.certificate: node.pem
@@ -284,17 +285,24 @@ class TestSecured:
             hub.start()
             assert liaison.send(1)[0] == 202
             secured.node.signal(signal.SIGSTOP)
-            for answer in (liaison.read(), liaison.send(3)):
+            for answer in (liaison.read(), liaison.send(3), liaison.search()):
                 assert refused(answer, of="store-unavailable"), answer
+            assert fails(liaison.command(), of="cannot be reached")
             assert liaison.told() == (503, "", "store-unavailable")
             secured.node.signal(signal.SIGCONT)
             liaison.until(lambda: liaison.ready() == (200, "ready"), "a hub that is well again")
             assert liaison.send(3)[0] == 202
-            for roles, told in ((ROLE_OF_A_READER, (200, "reads only")), ({}, (503, ""))):
-                secured.give(roles)
-                liaison.until(lambda told=told: liaison.ready() == told, f"a hub that is {told}")  # type: ignore[misc]
-                assert b"account" in hub.ask("GET", "/readyz")[2]
-                assert refused(liaison.send(5), of="store-unavailable")
+            secured.give(ROLE_OF_A_READER)
+            liaison.until(lambda: liaison.ready() == (200, "reads only"), "a hub that may not write")
+            assert b"account" in hub.ask("GET", "/readyz")[2]
+            assert refused(liaison.send(5), of="store-unavailable")
+            assert liaison.read()[0] == liaison.search()[0] == 200 and liaison.command() == (0, "")
+            secured.give({})
+            liaison.until(lambda: liaison.ready() == (503, ""), "a hub that may not even read")
+            assert b"account" in hub.ask("GET", "/readyz")[2]
+            for answer in (liaison.send(5), liaison.read(), liaison.search()):
+                assert refused(answer, of="store-unavailable"), answer
+            assert fails(liaison.command(), of="account")
             secured.give(USERS)
             liaison.until(lambda: liaison.ready() == (200, "ready"), "a hub that is well again")
             assert liaison.send(5)[0] == 202
