@@ -10,17 +10,18 @@ from typing import Any
 import orjson
 import pytest
 
-from hub.errors import TooLarge
-from hub.store.elastic import journal, planning
+from hub.errors import StoreCorrupt, TooLarge
+from hub.store.elastic import indices, journal, planning
 from hub.store.elastic.cluster import Cluster, Got
 from hub.store.elastic.engine import ElasticStore
 from hub.store.elastic.entries import Entry, intent
 from hub.store.elastic.faults import unreachable
-from hub.store.elastic.indices import log_of
+from hub.store.elastic.indices import Layout, log_of
 from hub.store.elastic.names import document_id, entry_id
 from hub.store.grouping import Turn
 from hub.store.ports import HUB, Batch, DocumentWrite, LedgerCount, LedgerKey, PageQuery, Withdrawal
 from tests.contract.drafts import STRANGER, draft, objects
+from tests.elastic import node
 
 KEY = LedgerKey("domain-name:evil.example", "dns", 1)
 Reopen = Callable[[], ElasticStore]
@@ -72,6 +73,14 @@ def test_what_a_killed_writer_left_is_applied_by_the_next(store: ElasticStore, r
     assert (store.head().position, counted(store), store.verify()) == (6, 3, [])
     left_lying(store, 4)
     assert reopen().head().position == 8
+
+
+def test_a_store_that_lost_its_barrier_is_not_taken_for_a_new_one(store: ElasticStore, reopen: Reopen):
+    store.commit(batch(1))
+    indices.drop_generation(store._cluster, 1)
+    indices.make_generation(store._cluster, 1, Layout(node.shards(), replicas=0))
+    with pytest.raises(StoreCorrupt, match="barrier"):
+        reopen()
 
 
 def test_a_reader_helps_where_an_entry_is_there_in_part(store: ElasticStore, reopen: Reopen):
@@ -158,6 +167,34 @@ def test_an_entry_that_others_applied_before_the_answer_came_is_not_made_again(
 
     monkeypatch.setattr(Cluster, "create", overtaken)
     store.commit(batch(1))
+    assert [change.id for change in store.read_log(0, 10)] == ["indicator--1", "malware--1", "tool--1"]
+    assert counted(store) == 1
+
+
+def test_an_entry_that_comes_late_and_is_applied_by_others_is_not_made_again(
+    store: ElasticStore, reopen: Reopen, monkeypatch: pytest.MonkeyPatch
+):
+    create, get = Cluster.create, Cluster.get
+    other = reopen()
+    sent: list[tuple[Any, ...]] = []
+
+    def on_its_way(self: Cluster, *given: Any) -> bool:
+        monkeypatch.setattr(Cluster, "create", create)
+        monkeypatch.setattr(Cluster, "get", looked_for)
+        sent.append(given)
+        raise unreachable()
+
+    def looked_for(self: Cluster, *given: Any) -> Any:
+        found = get(self, *given)
+        monkeypatch.setattr(Cluster, "get", get)
+        # It arrives now, and its writer is paused for as long as others need to see to it.
+        assert found is None and create(self, *sent[0])
+        other.commit(Batch([draft("tool--1")]))
+        return found
+
+    monkeypatch.setattr(Cluster, "create", on_its_way)
+    outcomes = store.commit(batch(1))
+    assert [outcome.result for outcome in outcomes] == ["stored", "stored"]
     assert [change.id for change in store.read_log(0, 10)] == ["indicator--1", "malware--1", "tool--1"]
     assert counted(store) == 1
 

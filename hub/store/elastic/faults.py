@@ -27,7 +27,7 @@ class TooSlow(StoreUnavailable):
 
 
 class Missing(StoreCorrupt):
-    """An index is not there: it was deleted, or others have taken its place meanwhile."""
+    """An index is not there, or is empty: it was lost, or others have taken its place meanwhile."""
 
 
 def missing() -> Missing:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
-from hub.errors import StoreCorrupt
 from hub.store.elastic import indices
 from hub.store.elastic.cluster import Cluster, Source
 from hub.store.elastic.entries import Barrier
@@ -69,24 +68,27 @@ class Generations:
                     raise
 
     def _replaced(self, asked: Generation) -> bool:
-        """Look for the generation that is read now; say whether it is another than the one that is missing."""
-        there = None
-        while True:
-            before, there = there, indices.generations(self._cluster)
-            if not there or there == before:
-                return False
+        """Look for the generation that is read now; say whether it is another than the one that is missing.
+
+        The others that are there may be empty, or name one that is gone: nobody came to delete them yet.
+        """
+        before: dict[int, Generation] = {}
+        while (there := indices.generations(self._cluster)) != before:
             with self._lock:
                 self._known = there
-                self.current = there[min(there)]
-            with suppress(Missing):
-                self.barrier()
-                return self.current.number != asked.number
+            for number in sorted(there):
+                self.current = there[number]
+                with suppress(Missing):
+                    self.barrier()
+                    return self.current.number != asked.number
+            before = there
+        return False
 
     def barrier(self) -> Barrier:
         """Return up to where everything is in every shard of the generation that is read, which may be another then.
 
         Raises:
-            Missing: an index is not there. StoreCorrupt: a barrier is not there.
+            Missing: an index or a barrier is not there.
         """
         while True:
             asked = self.current
@@ -121,9 +123,9 @@ def lowest(barriers: Sequence[Source | None]) -> Barrier:
     """Return the state that every shard has reached.
 
     Raises:
-        StoreCorrupt: a shard has lost its barrier.
+        Missing: a shard has lost its barrier.
     """
     states = [Barrier.of(one) for one in barriers if one is not None]
     if len(states) < len(barriers):
-        raise StoreCorrupt("The hub's index in Elasticsearch has lost its barrier; restore it from a snapshot.")
+        raise Missing("The hub's index in Elasticsearch has lost its barrier; restore it from a snapshot.")
     return min(states)

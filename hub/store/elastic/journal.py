@@ -87,11 +87,12 @@ class Journal:
         barriers = self._patiently(
             lambda: self._generations.reading(lambda now: self._cluster.read_many(now.objects, now.marks.barriers))
         )
-        if None in barriers:
+        if None in barriers and not self.is_taken(1):
             self._patiently(lambda: self._begin(self._generations.current))
         left = 1 + self.state().number
         if self.is_taken(left):
-            self.help(left)
+            with suppress(Moved):
+                self.help(left)
 
     def is_taken(self, number: int) -> bool:
         """Say whether somebody created an entry of this number."""
@@ -167,18 +168,22 @@ class Journal:
             Whatever ``plan`` raises, except `Moved`.
         """
         deadline = time.monotonic() + self._patience
-        doubtful: dict[str, P] = {}
+        doubtful: dict[str, tuple[int, P]] = {}
         while True:
             try:
                 won = self._won(doubtful)
                 if won is not None:
                     return won
-                planned = plan(self.state())
+                state = self.state()
+                if any(number <= state.number for number, _ in doubtful.values()):
+                    # One of them came after it was looked for: a plan made now would make it a second time.
+                    raise Moved
+                planned = plan(state)
                 entry = planned.entry
                 if entry is None:
                     return planned
                 uid = uuid.uuid4().hex
-                doubtful[uid] = planned
+                doubtful[uid] = entry.barrier.number, planned
                 if self._cluster.create(self._log, entry_id(entry.barrier.number), entry.source(uid)):
                     self._patiently(partial(self._apply, entry))
                     if entry.barrier.number % BLANKED_TOGETHER == 0:
@@ -193,20 +198,20 @@ class Journal:
                     raise
                 _wait(0.2)
 
-    def _won(self, doubtful: dict[str, P]) -> P | None:
+    def _won(self, doubtful: dict[str, tuple[int, P]]) -> P | None:
         """Look at what became of the attempts whose outcome is unknown; return the one that succeeded.
 
         One that is not there may arrive yet: then the next attempt, which is for the same number, fails.
         """
-        for number in {planned.entry.barrier.number for planned in doubtful.values() if planned.entry}:
+        for number in {number for number, _ in doubtful.values()}:
             got = self._cluster.get(self._log, entry_id(number))
             if got is None:
                 continue
             won = doubtful.get(got.source["uid"])
             self.help(number, wait=won is None)
             if won is not None:
-                return won
-            for uid in [uid for uid, one in doubtful.items() if one.entry and one.entry.barrier.number == number]:
+                return won[1]
+            for uid in [uid for uid, (lost, _) in doubtful.items() if lost == number]:
                 del doubtful[uid]
         return None
 

@@ -54,13 +54,14 @@ class Upgrade:
         """Move, or go on with a move that was interrupted; False if the indices are as they shall be.
 
         Raises:
-            Conflict: a move to other indices than these is not finished. StoreCorrupt: the copy is not complete.
+            Conflict: a move to other indices than these is not finished, or somebody gave this one up.
+            StoreCorrupt: the copy is not complete.
         """
         state = self._journal.state()
         if state.upcoming:
             self._check_unfinished(state.upcoming)
         elif self._is_as_wanted(self._generations.get(state.generation)):
-            return False
+            return bool(self._drop_unused())
         else:
             number = 1 + max(state.begun, *indices.generations(self._cluster))
             indices.make_generation(self._cluster, number, self._layout)
@@ -72,16 +73,18 @@ class Upgrade:
             self._copy("ledger", old.month(month), new.month(month), marks, progress)
         self._copy("changes", old.objects, new.objects, marks, progress)
         self._note(lambda now: self._switched(now, old, new))
-        self._drop_old(new.number)
+        if self._journal.state().generation < new.number:
+            raise Conflict("Somebody else has given this move to other indices up meanwhile.")
+        self._drop_unused()
         return True
 
     def abandon(self) -> bool:
-        """Give up a move that is not finished; False if there is none."""
+        """Give up a move that is not finished; False if there is none, or if it came to its end meanwhile."""
         upcoming = self._journal.state().upcoming
         if upcoming:
             self._note(lambda now: now._replace(upcoming=0) if now.upcoming == upcoming else None)
-            indices.drop_generation(self._cluster, upcoming)
-        return bool(upcoming)
+        given_up = self._drop_unused() | {upcoming}
+        return any(number > self._journal.state().generation for number in given_up)
 
     def _is_as_wanted(self, there: Generation) -> bool:
         return (there.mapping, there.shards) == (self._layout.mapping, self._layout.shards)
@@ -172,7 +175,14 @@ class Upgrade:
             if self._cluster.copy(target, barest):
                 raise StoreCorrupt("The new mapping takes a document of the hub in no form; this is a bug in the hub.")
 
-    def _drop_old(self, current: int) -> None:
-        for number in indices.generations(self._cluster):
-            if number < current:
-                indices.drop_generation(self._cluster, number)
+    def _drop_unused(self) -> set[int]:
+        """Delete the generations that are no longer read or never will be; return their numbers.
+
+        One that somebody is making and that no entry names yet is behind them all.
+        """
+        state = self._journal.state()
+        there = {number for number in indices.generations(self._cluster) if number <= state.begun}
+        unused = there - {state.generation, state.upcoming}
+        for number in unused:
+            indices.drop_generation(self._cluster, number)
+        return unused
