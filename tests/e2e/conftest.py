@@ -20,7 +20,7 @@ from tests import forked
 from tests.stores import settings_of
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 120
+START_SECONDS = 300
 
 
 def environment(**settings: str) -> dict[str, str]:
