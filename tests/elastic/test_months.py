@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from hub.errors import StoreCorrupt
+from hub.errors import StoreCorrupt, StoreUnavailable
+from hub.store.elastic.cluster import Cluster
 from hub.store.elastic.engine import ElasticStore
+from hub.store.elastic.indices import Layout
 from hub.store.elastic.names import month_of
 from hub.store.ports import Batch, LedgerCount, LedgerKey
 
@@ -62,7 +66,63 @@ def test_who_applies_an_entry_after_its_month_is_forgotten(store: ElasticStore) 
     assert [row.total.number for row in store.ledger([NAME])] == [1]
 
 
-def test_a_month_that_is_lost_is_told(store: ElasticStore) -> None:
+def test_a_month_that_is_forgotten_while_it_is_read(store: ElasticStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.commit(seen_on("2026-10-31", "2026-11-01"))
+    search = Cluster.search
+
+    def forgotten(self: Cluster, *asked: Any) -> Any:
+        monkeypatch.setattr(Cluster, "search", search)
+        store.forget(day("2026-11-01"))
+        return search(self, *asked)
+
+    monkeypatch.setattr(Cluster, "search", forgotten)
+    assert [row.key.day for row in store.ledger([NAME])] == [day("2026-11-01")]
+
+
+def test_a_month_that_is_forgotten_while_it_is_copied(store: ElasticStore) -> None:
+    store.commit(seen_on("2026-10-31", "2026-11-01"))
+    store._upgrade._layout = Layout(store._generations.current.shards + 1, replicas=0)
+
+    def forget(*_: Any) -> None:
+        store.forget(day("2026-12-01"))
+
+    assert store.upgrade(forget)
+    assert (store.ledger([NAME]), store.verify(), months(store)) == ([], [], [])
+
+
+def test_a_month_that_is_forgotten_just_before_the_copy_is_read(
+    store: ElasticStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.commit(seen_on("2026-10-31", "2026-11-01"))
+    store._upgrade._layout = Layout(store._generations.current.shards + 1, replicas=0)
+    rows = type(store._upgrade)._rows
+
+    def forgotten(*asked: Any) -> int:
+        monkeypatch.setattr(type(store._upgrade), "_rows", rows)
+        store.forget(day("2026-11-01"))
+        return rows(*asked)
+
+    monkeypatch.setattr(type(store._upgrade), "_rows", forgotten)
+    assert store.upgrade(lambda *_: None)
+    assert months(store) == ["2026.11"] and store.verify() == []
+
+
+def test_a_month_is_not_deleted_while_a_snapshot_is_taken(store: ElasticStore) -> None:
+    store.commit(seen_on("2026-10-31", "2026-11-01"))
+    client, prefix = store._cluster.client, store._cluster.prefix
+    slow = {"location": prefix, "max_snapshot_bytes_per_sec": "1kb"}
+    client.snapshot.create_repository(name=prefix, repository={"type": "fs", "settings": slow})
+    client.snapshot.create(repository=prefix, snapshot="one", indices=f"{prefix}-*", wait_for_completion=False)
+    with pytest.raises(StoreUnavailable, match="snapshot") as raised:
+        store.forget(day("2026-11-01"))
+    assert raised.value.retry_after
+    client.snapshot.delete(repository=prefix, snapshot="one")
+    client.snapshot.delete_repository(name=prefix)
+    store.forget(day("2026-11-01"))
+    assert months(store) == ["2026.11"]
+
+
+def test_a_month_that_is_lost_is_told(store: ElasticStore, tmp_path: Path) -> None:
     store.commit(seen_on("2026-10-31", "2026-11-01"))
     store._cluster.client.indices.delete(index=f"{store._generations.current.month('2026.10')}-v1")
     with pytest.raises(StoreCorrupt, match="missing"):
@@ -70,3 +130,19 @@ def test_a_month_that_is_lost_is_told(store: ElasticStore) -> None:
     with pytest.raises(StoreCorrupt, match="missing"):
         store.commit(seen_on("2026-10-31"))
     store.commit(seen_on("2026-11-01"))
+    assert "missing" in store.verify()[0]
+    with pytest.raises(StoreCorrupt, match="missing"):
+        store.backup(tmp_path / "hub.db")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_moment_of_the_store_that_is_lost_is_told(store: ElasticStore) -> None:
+    store.commit(seen_on("2026-10-31", "2026-11-01"))
+    client = store._cluster.client
+    for lost in ("objects", "ledger"):
+        with pytest.raises(StoreUnavailable, match="again"), store.snapshot() as moment:
+            client.close_point_in_time(id=moment._moment._pins[lost])
+            moment.extent()
+    with pytest.raises(StoreCorrupt, match="missing"), store.snapshot() as moment:
+        client.indices.delete(index=f"{store._generations.current.month('2026.10')}-v1")
+        moment.extent()

@@ -87,6 +87,17 @@ def test_a_file_of_the_authority_that_is_not_there(address: Address, tmp_path: P
         ElasticStore(replace(address, authority=tmp_path / "none.pem"))
 
 
+@pytest.mark.parametrize("port", ["abc", "99999"])
+def test_a_port_that_is_none(port: str) -> None:
+    with pytest.raises(BadSettings, match="store"):
+        ElasticStore(Address((f"http://127.0.0.1:{port}",), "nowhere"))
+
+
+def test_a_cluster_that_takes_no_more_indices(address: Address) -> None:
+    with pytest.raises(StoreFull, match="max_shards_per_node"):
+        ElasticStore(address, layout=Layout(1, replicas=20_000))
+
+
 def test_with_a_second_node_the_first_may_be_away(address: Address) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -78,7 +78,7 @@ class Cluster:
         address: where it is. patience: seconds to wait for one answer.
 
     Raises:
-        BadSettings: the authority's file is not there.
+        BadSettings: an address cannot be read, or the authority's file is not there.
     """
 
     def __init__(self, address: Address, patience: float) -> None:
@@ -92,15 +92,18 @@ class Cluster:
                 raise BadSettings("store_ca names a file that is not there or cannot be read")
             if any(host.startswith("https:") for host in address.hosts):
                 options["ca_certs"] = str(address.authority)
-        self.client = Elasticsearch(
-            list(address.hosts),
-            serializers={Json.mimetype: Json()},
-            max_retries=0,
-            retry_on_timeout=False,
-            request_timeout=patience,
-            connections_per_node=32,
-            **options,
-        )
+        try:
+            self.client = Elasticsearch(
+                list(address.hosts),
+                serializers={Json.mimetype: Json()},
+                max_retries=0,
+                retry_on_timeout=False,
+                request_timeout=patience,
+                connections_per_node=32,
+                **options,
+            )
+        except ValueError as error:
+            raise BadSettings("store names a host or a port that cannot be: https://host:9200/prefix") from error
 
     def create(self, index: str, id: str, source: bytes) -> bool:
         """Create a document; False when there is one of that id.
@@ -247,13 +250,15 @@ class Cluster:
         try:
             yield pin
         finally:
-            with mapped():
+            # It ends by itself, and may have been lost with a node.
+            with suppress(HubError), mapped():
                 self.client.close_point_in_time(id=pin)
 
     def search_pinned(self, pin: str, body: Mapping[str, Any]) -> Source:
-        """Search a state that is held."""
+        """Search a state that is held; an answer that is not from every shard is an error."""
+        held = {"id": pin, "keep_alive": PINNED_FOR}
         with mapped():
-            answer = self.again(lambda: self.client.search(pit={"id": pin, "keep_alive": PINNED_FOR}, **body))
+            answer = self.again(lambda: self.client.search(pit=held, allow_partial_search_results=False, **body))
         return dict(answer.body)
 
     def again(self, ask: Callable[[], ObjectApiResponse[Any]]) -> ObjectApiResponse[Any]:

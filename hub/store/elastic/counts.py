@@ -16,7 +16,8 @@ import msgspec
 from hub.model.events import Event
 from hub.model.observables import index_key, key_of, span
 from hub.store.elastic.cluster import Cluster, Source
-from hub.store.elastic.faults import missing
+from hub.store.elastic.entries import Barrier
+from hub.store.elastic.faults import Missing, missing
 from hub.store.elastic.generations import Generations
 from hub.store.elastic.indices import PAGE, Generation
 from hub.store.elastic.names import document_id, month_of, row_id
@@ -102,19 +103,43 @@ def read(
     since: int,
     until: int | None,
 ) -> list[LedgerRow]:
-    """Read rows in order of key, sensor and day, each with its samples, earliest first."""
-    # The barrier that comes with the horizon tells whether these indices are still the ones that are read.
-    state, (horizon,) = generations.held([HORIZON_ID])
-    first = max(since, since_of(horizon))
-    days = {"range": {"day": {"gte": first, "lte": _LAST_DAY if until is None else until}}}
-    queries = [{"bool": {"filter": [one, days]}} for one in _conditions(list(dict.fromkeys(observables)), under)]
-    kept = sum(month >= month_of(first) for month, _ in state.months)
-    hits = generations.reading(lambda asked: [hit for query in queries for hit in _all(cluster, asked, kept, query)])
+    """Read rows in order of key, sensor and day, each with its samples, earliest first.
+
+    Raises:
+        Missing: a month that is kept is not there.
+    """
+    conditions = list(_conditions(list(dict.fromkeys(observables)), under))
+    hits = None
+    while hits is None:
+        # The barrier that comes with the horizon tells whether these indices are still the ones that are read.
+        state, (horizon,) = generations.held([HORIZON_ID])
+        days = max(since, since_of(horizon)), _LAST_DAY if until is None else until
+        try:
+            hits = _found(cluster, generations, state, conditions, days)
+        except Missing:
+            # Unless what was asked for has been forgotten meanwhile.
+            if generations.documents([HORIZON_ID]) == [horizon]:
+                raise
     found: dict[str, LedgerRow] = {}
     for hit in hits:
         row = row_of(hit["_source"])
         found[hit["_id"]] = LedgerRow(row.key, row.total, tuple(sorted(row.samples, key=attrgetter("time"))))
     return sorted(found.values(), key=lambda row: row.key)
+
+
+def _found(
+    cluster: Cluster,
+    generations: Generations,
+    state: Barrier,
+    conditions: Sequence[dict[str, Any]],
+    days: tuple[int, int],
+) -> list[dict[str, Any]]:
+    """Search rows of days that are kept."""
+    first, last = days
+    only = {"range": {"day": {"gte": first, "lte": last}}}
+    queries = [{"bool": {"filter": [one, only]}} for one in conditions]
+    months = sum(month >= month_of(first) for month, _ in state.months)
+    return generations.reading(lambda asked: [hit for one in queries for hit in _all(cluster, asked, months, one)])
 
 
 def row_of(source: Source) -> LedgerRow:

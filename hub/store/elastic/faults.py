@@ -58,6 +58,18 @@ def answered(status: int, kind: str, reason: str) -> HubError:
         )
     if kind in ("index_not_found_exception", "alias_not_found_exception"):
         return missing()
+    if "snapshot_in_progress" in kind:
+        return Passing(
+            "Elasticsearch deletes no index of which it is just taking a snapshot; try again when it is taken.",
+            retry_after=RETRY_AFTER,
+        )
+    if "search_context_missing" in kind:
+        return Passing(
+            "The moment of the store that was being read is lost (a node went, or it took too long); begin again.",
+            retry_after=RETRY_AFTER,
+        )
+    if "validation" in kind and "maximum normal shards" in reason:
+        return StoreFull("Elasticsearch takes no more indices; add a node, or raise cluster.max_shards_per_node.")
     if "media_type" in kind or "content_type_header" in kind:
         return StoreVersion("This Elasticsearch is older than the hub can work with; install 8.19 or later.")
     if ("timeout" in kind and "search" in kind) or "Time exceeded" in reason:

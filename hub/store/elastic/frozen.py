@@ -9,7 +9,9 @@ from typing import Any, Literal
 from hub.store.elastic.cluster import Cluster, Source
 from hub.store.elastic.counts import HORIZON_ID, since_of
 from hub.store.elastic.entries import Barrier
+from hub.store.elastic.faults import missing
 from hub.store.elastic.generations import Generations
+from hub.store.elastic.names import month_of
 from hub.store.elastic.places import Places, Query
 from hub.store.elastic.snapshots import MARKS, Snapshots, whole_state
 
@@ -62,9 +64,18 @@ class Frozen:
         return number
 
 
+def _lacks(cluster: Cluster, pin: str, shards: int) -> bool:
+    """Say whether fewer shards are held than there should be."""
+    return bool(cluster.search_pinned(pin, {"size": 0})["_shards"]["total"] < shards)
+
+
 @contextmanager
 def frozen(cluster: Cluster, generations: Generations, snapshots: Snapshots) -> Iterator[Frozen]:
-    """Hold the present moment."""
+    """Hold the present moment.
+
+    Raises:
+        Missing: a month of the ledger is not there.
+    """
     while True:
         # Asking for nothing waits for a whole snapshot, helps to make one, and finds the generation that is read.
         months = snapshots.search({"must_not": [ALL]}, size=0).barrier.months
@@ -72,8 +83,13 @@ def frozen(cluster: Cluster, generations: Generations, snapshots: Snapshots) -> 
         now = generations.current
         with ExitStack() as stack:
             pins: dict[Index, str] = {}
+            kept = sum(month >= month_of(since_of(horizon)) for month, _ in months)
             if months:
                 pins["ledger"] = stack.enter_context(cluster.pinned(now.all_months))
+                if _lacks(cluster, pins["ledger"], kept * now.shards):
+                    if generations.documents([HORIZON_ID]) == [horizon] and generations.current == now:
+                        raise missing()
+                    continue
             pins["objects"] = stack.enter_context(cluster.pinned(now.objects))
             body = {"query": MARKS, "size": 2 * now.shards, "sort": [{"pos": "asc"}]}
             state = whole_state(cluster.search_pinned(pins["objects"], body)["hits"]["hits"], now.shards)

@@ -13,6 +13,7 @@ It may be interrupted anywhere and begun again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import orjson
@@ -23,6 +24,7 @@ from hub.store.elastic.changes import reduced, restored
 from hub.store.elastic.cluster import Cluster, Source
 from hub.store.elastic.counts import HORIZON_ID, since_of
 from hub.store.elastic.entries import Barrier, Entry
+from hub.store.elastic.faults import Missing, Passing
 from hub.store.elastic.generations import Generations
 from hub.store.elastic.indices import Generation, Layout
 from hub.store.elastic.journal import BAREST, Journal, Moved
@@ -70,7 +72,12 @@ class Upgrade:
         old, new = self._generations.get(state.generation), self._generations.get(state.upcoming)
         marks = frozenset(old.marks.intents + old.marks.barriers)
         for month in self._kept(state):
-            self._copy("ledger", old.month(month), new.month(month), marks, progress)
+            try:
+                self._copy("ledger", old.month(month), new.month(month), marks, progress)
+            except (Missing, Passing):
+                # Unless it has been forgotten meanwhile.
+                if month in self._kept(state):
+                    raise
         self._copy("changes", old.objects, new.objects, marks, progress)
         self._note(lambda now: self._switched(now, old, new))
         if self._journal.state().generation < new.number:
@@ -127,13 +134,19 @@ class Upgrade:
     def _switched(self, state: Barrier, old: Generation, new: Generation) -> Barrier | None:
         if state.upcoming != new.number:
             return None
-        counts = [(self._documents(one, state), self._rows(one, self._kept(state))) for one in (old, new)]
-        if counts[0] != counts[1]:
+        if not self._hold_the_same(state, old, new):
             if self._journal.is_taken(state.number + 1):
                 self._journal.help(state.number + 1)
                 raise Moved
             raise StoreCorrupt("The new indices do not hold what the old ones do; run `threathub store upgrade` again.")
         return state._replace(generation=new.number, upcoming=0)
+
+    def _hold_the_same(self, state: Barrier, *both: Generation) -> bool:
+        # A month may be forgotten meanwhile; then there is another state.
+        with suppress(Missing):
+            old, new = [(self._documents(one, state), self._rows(one, self._kept(state))) for one in both]
+            return old == new
+        return False
 
     def _documents(self, of: Generation, state: Barrier) -> int:
         marks = 2 * of.shards
