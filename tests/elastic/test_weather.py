@@ -174,6 +174,13 @@ def test_a_lost_index_is_told(store: ElasticStore, address: Address) -> None:
         store.commit(everything(1))
 
 
+def test_a_lost_log_is_not_made_anew(store: ElasticStore, address: Address) -> None:
+    store._cluster.client.indices.delete(index=f"{address.prefix}-log-v1")
+    for create in (True, False):
+        with pytest.raises(StoreCorrupt, match="missing"):
+            ElasticStore(address, create=create)
+
+
 @pytest.mark.parametrize("meta", [{}, {"threathub": 99}])
 def test_indices_that_are_not_ours_are_left_alone(store: ElasticStore, address: Address, meta: dict[str, int]) -> None:
     store._cluster.client.indices.put_mapping(index=f"{address.prefix}-objects-1", meta=meta)

@@ -16,7 +16,7 @@ import elasticsearch
 
 from hub.errors import NoSuchFile, StoreVersion
 from hub.store.elastic.cluster import Cluster
-from hub.store.elastic.faults import mapped
+from hub.store.elastic.faults import mapped, missing
 from hub.store.elastic.names import Marks, marks
 
 MAPPING = 1
@@ -149,17 +149,19 @@ def prepare(cluster: Cluster, layout: Layout, *, create: bool) -> dict[int, Gene
         cluster: where. layout: of what is made. create: whether anything is made at all.
 
     Raises:
-        NoSuchFile: they are not there, and ``create`` is off.
+        NoSuchFile: they are not there, and ``create`` is off. Missing: only the log is not there.
         StoreVersion: the indices are somebody else's, or of a newer version of the hub.
     """
     found = generations(cluster)
-    if found and _exists(cluster, log_of(cluster)):
+    if found:
+        # The log was made before them.
+        if not _exists(cluster, log_of(cluster)):
+            raise missing()
         return found
     if not create:
         raise NoSuchFile("there is no store of that name in Elasticsearch")
     make(cluster, "log", log_of(cluster), layout._replace(shards=1))
-    if not found:
-        make_generation(cluster, 1, layout)
+    make_generation(cluster, 1, layout)
     return generations(cluster)
 
 

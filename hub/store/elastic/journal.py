@@ -87,7 +87,7 @@ class Journal:
         barriers = self._patiently(
             lambda: self._generations.reading(lambda now: self._cluster.read_many(now.objects, now.marks.barriers))
         )
-        if None in barriers and not self.is_taken(1):
+        if None in barriers:
             self._patiently(lambda: self._begin(self._generations.current))
         left = 1 + self.state().number
         if self.is_taken(left):
@@ -230,7 +230,9 @@ class Journal:
                 self._patiently(partial(self._apply, _entry(got)))
 
     def _begin(self, first: Generation) -> None:
-        self._cluster.write(first.objects, 0, [*_intents(first, 0), *_barriers(first, Barrier())], refresh=True)
+        # With entries in the log they were there, and are lost: that is for `state` to tell.
+        if not self.is_taken(1):
+            self._cluster.write(first.objects, 0, [*_intents(first, 0), *_barriers(first, Barrier())], refresh=True)
 
     def _patiently(self, work: Callable[[], T]) -> T:
         """Do what may be done twice, until it is done or patience ends."""
