@@ -110,6 +110,27 @@ def test_with_a_second_node_the_first_may_be_away(address: Address) -> None:
         store.close()
 
 
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """Where nobody says that nobody is there: as of a machine without power, not even a refusal comes back."""
+    with socket.socket() as full, socket.socket() as first, socket.socket() as second:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for waiting in (first, second):
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        yield f"http://127.0.0.1:{full.getsockname()[1]}"
+
+
+def test_with_a_second_node_the_first_may_be_without_power(address: Address, silent: str) -> None:
+    store = ElasticStore(replace(address, hosts=(silent, *address.hosts)), layout=ONE, patience=4)
+    for number in range(4):
+        store.commit(everything(number))
+        assert store.head().position == number + 1
+        assert store.document("k", "1") is not None
+    store.close()
+
+
 def test_full_disks_stop_writers_and_not_readers(store: ElasticStore) -> None:
     store.commit(everything(1))
     with flooded(store._cluster.client, f"{store._cluster.prefix}-*"):

@@ -19,6 +19,7 @@ from elasticsearch import Elasticsearch
 
 from hub.errors import BadSettings, HubError
 from hub.store.elastic.faults import TooSlow, answered, mapped
+from hub.store.elastic.host import Host
 
 Source = dict[str, Any]
 GONE = 404
@@ -100,6 +101,7 @@ class Cluster:
                 retry_on_timeout=False,
                 request_timeout=patience,
                 connections_per_node=32,
+                node_class=Host,
                 **options,
             )
         except ValueError as error:
