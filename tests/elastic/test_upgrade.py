@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -145,9 +146,14 @@ def test_new_indices_that_were_lost_stop_nobody(opened: Open) -> None:
     with pytest.raises(KeyboardInterrupt):
         upgrading.upgrade(lose)
     store.commit(batch(2))
+    # Also where a month begins: for who knew the new indices, and for who never saw them.
+    for number, one in enumerate((store, opened()), 3):
+        key = KEY._replace(day=20_000 + 100 * number)
+        one.commit(replace(batch(number), ledger={key: LedgerCount(1, 1, 1)}))
     with pytest.raises(Conflict, match="--abandon"):
         upgrading.upgrade(silent)
-    assert upgrading.abandon_upgrade() and upgrading.upgrade(silent)
+    assert opened().abandon_upgrade() and not any("-ledger-2-" in name for name in names(store))
+    assert upgrading.upgrade(silent)
     assert seen(store) == seen(upgrading) and store.verify() == []
 
 

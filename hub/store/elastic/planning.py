@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import orjson
@@ -14,6 +15,7 @@ from hub.store.elastic.changes import change_source, digest, note_source, remove
 from hub.store.elastic.cluster import Source
 from hub.store.elastic.controls import GONE, Controls, expired
 from hub.store.elastic.entries import Barrier, Entry
+from hub.store.elastic.faults import Missing
 from hub.store.elastic.holdings import Holdings, change_id_of, place_of
 from hub.store.elastic.journal import Journal
 from hub.store.elastic.names import PLACES, document_id, month_of, note_id, removed_id
@@ -114,7 +116,9 @@ class Planner:
         """Make the indices of months that begin with an entry, wherever it is to be written."""
         for month in () if entry is None else entry.rows.keys() - dict(state.months).keys():
             for number in state.written:
-                self._make_month(number, month)
+                # New indices that were lost while they were filled stop nobody.
+                with suppress(Missing):
+                    self._make_month(number, month)
         return entry
 
 

@@ -90,8 +90,7 @@ class Upgrade:
         upcoming = self._journal.state().upcoming
         if upcoming:
             self._note(lambda now: now._replace(upcoming=0) if now.upcoming == upcoming else None)
-        given_up = self._drop_unused() | {upcoming}
-        return any(number > self._journal.state().generation for number in given_up)
+        return any(number > self._journal.state().generation for number in self._drop_unused(upcoming))
 
     def _is_as_wanted(self, there: Generation) -> bool:
         return (there.mapping, there.shards) == (self._layout.mapping, self._layout.shards)
@@ -188,13 +187,15 @@ class Upgrade:
             if self._cluster.copy(target, barest):
                 raise StoreCorrupt("The new mapping takes a document of the hub in no form; this is a bug in the hub.")
 
-    def _drop_unused(self) -> set[int]:
+    def _drop_unused(self, lost: int = 0) -> set[int]:
         """Delete the generations that are no longer read or never will be; return their numbers.
+
+        One of which only the ledger may be left has to be named.
 
         One that somebody is making and that no entry names yet is behind them all.
         """
         state = self._journal.state()
-        there = {number for number in indices.generations(self._cluster) if number <= state.begun}
+        there = {number for number in (lost, *indices.generations(self._cluster)) if 0 < number <= state.begun}
         unused = there - {state.generation, state.upcoming}
         for number in unused:
             indices.drop_generation(self._cluster, number)
