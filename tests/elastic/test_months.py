@@ -143,6 +143,6 @@ def test_a_moment_of_the_store_that_is_lost_is_told(store: ElasticStore) -> None
         with pytest.raises(StoreUnavailable, match="again"), store.snapshot() as moment:
             client.close_point_in_time(id=moment._moment._pins[lost])
             moment.extent()
-    with pytest.raises(StoreCorrupt, match="missing"), store.snapshot() as moment:
+    with pytest.raises(StoreUnavailable, match="again"), store.snapshot() as moment:
         client.indices.delete(index=f"{store._generations.current.month('2026.10')}-v1")
         moment.extent()

@@ -14,7 +14,7 @@ import pytest
 
 from hub.errors import Conflict, StoreVersion
 from hub.store.elastic import indices
-from hub.store.elastic.cluster import Address
+from hub.store.elastic.cluster import Address, Cluster
 from hub.store.elastic.engine import ElasticStore
 from hub.store.elastic.indices import MAPPING, MAPPINGS, Layout
 from hub.store.ports import HUB, Batch, DocumentWrite, LedgerCount, LedgerKey, PageQuery, SearchQuery, Withdrawal
@@ -133,6 +133,27 @@ def test_one_that_is_not_finished_is_given_up(opened: Open, monkeypatch: pytest.
     # The numbers of generations are never used again.
     assert upgrading.upgrade(silent) and store.head() and store._generations.current.number == 3
     assert store.verify() == []
+
+
+def test_what_a_killed_writer_did_not_make_visible_is_counted(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, upgrading = opened(), opened(3)
+    store.commit(batch(1))
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        upgrading.upgrade(stop)
+    write = Cluster.write
+
+    def unseen(*given: Any, **_: Any) -> list[str]:
+        return write(*given)
+
+    with monkeypatch.context() as killed:
+        killed.setattr(Cluster, "write", unseen)
+        store.commit(batch(2))
+    assert upgrading.upgrade(silent)
+    assert store.head().position == 4 and store.verify() == []
 
 
 def test_new_indices_that_were_lost_stop_nobody(opened: Open) -> None:

@@ -18,7 +18,7 @@ from elastic_transport import ObjectApiResponse, Serializer
 from elasticsearch import Elasticsearch
 
 from hub.errors import BadSettings, HubError
-from hub.store.elastic.faults import TooSlow, answered, mapped
+from hub.store.elastic.faults import TooSlow, answered, lost_moment, mapped
 from hub.store.elastic.host import Host
 
 Source = dict[str, Any]
@@ -229,7 +229,8 @@ class Cluster:
                 if status == 400:
                     refused.append(id)
                 elif status >= 300 and status != CONFLICT:
-                    raise _item_error(status, result.get("error") or {})
+                    error = result.get("error") or {}
+                    raise answered(status, str(error.get("type", "")), str(error.get("reason", "")))
         return refused
 
     def search(self, index: str, body: Mapping[str, Any]) -> Source:
@@ -260,7 +261,10 @@ class Cluster:
         """Search a state that is held; an answer that is not from every shard is an error."""
         held = {"id": pin, "keep_alive": PINNED_FOR}
         with mapped():
-            answer = self.again(lambda: self.client.search(pit=held, allow_partial_search_results=False, **body))
+            try:
+                answer = self.again(lambda: self.client.search(pit=held, allow_partial_search_results=False, **body))
+            except elasticsearch.NotFoundError as error:
+                raise lost_moment() from error
         return dict(answer.body)
 
     def again(self, ask: Callable[[], ObjectApiResponse[Any]]) -> ObjectApiResponse[Any]:
@@ -287,10 +291,6 @@ def _sources(items: Sequence[Mapping[str, Any]]) -> list[Source | None]:
         if "error" in item:
             raise answered(503, item["error"].get("type", ""), item["error"].get("reason", ""))
     return [item["_source"] if item["found"] else None for item in items]
-
-
-def _item_error(status: int, error: Mapping[str, Any]) -> HubError:
-    return answered(status, str(error.get("type", "")), str(error.get("reason", "")))
 
 
 def _raw(source: bytes) -> Any:

@@ -62,11 +62,11 @@ class ElasticStore:
             self._generations = Generations(self._cluster, indices.prepare(self._cluster, layout, create=create))
             self._journal = Journal(self._cluster, self._generations, patience)
             self._journal.open()
+            self._places = Places(self._generations)
+            self._snapshots = Snapshots(self._cluster, self._generations, self._journal, self._places, patience)
         except BaseException:
             self._cluster.close()
             raise
-        self._places = Places(self._generations)
-        self._snapshots = Snapshots(self._cluster, self._generations, self._journal, self._places, patience)
         self._objects = Objects(self._snapshots)
         self._layout = layout
         self._planner = Planner(self._journal, self._snapshots, self._places, self._make_month)

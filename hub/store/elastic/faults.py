@@ -35,6 +35,15 @@ def missing() -> Missing:
     return Missing("An index of the hub is missing in Elasticsearch; restore it from a snapshot.")
 
 
+def lost_moment() -> HubError:
+    """Return the error of a state that was held and is no longer there."""
+    return Passing(
+        "The moment of the store that was being read is lost (a node went, indices were replaced, or it took too long);"
+        " begin again.",
+        retry_after=RETRY_AFTER,
+    )
+
+
 def unreachable() -> HubError:
     """Return the error of a cluster that does not answer."""
     return Passing(
@@ -61,11 +70,6 @@ def answered(status: int, kind: str, reason: str) -> HubError:
     if "snapshot_in_progress" in kind:
         return Passing(
             "Elasticsearch deletes no index of which it is just taking a snapshot; try again when it is taken.",
-            retry_after=RETRY_AFTER,
-        )
-    if "search_context_missing" in kind:
-        return Passing(
-            "The moment of the store that was being read is lost (a node went, or it took too long); begin again.",
             retry_after=RETRY_AFTER,
         )
     if "validation" in kind and "maximum normal shards" in reason:

@@ -171,7 +171,9 @@ class Upgrade:
                 self._fill(target, documents)
                 done += len(hits)
                 progress(part, done, of)
-        self._cluster.refresh(target)
+        # A writer may have been killed before what it wrote became visible: both are counted.
+        for index in (source, target):
+            self._cluster.refresh(index)
 
     def _portions(self, pin: str) -> Iterator[list[dict[str, Any]]]:
         body: dict[str, Any] = {"size": _AT_ONCE, "sort": ["_shard_doc"], "version": True}
