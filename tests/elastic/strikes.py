@@ -37,7 +37,7 @@ class Strikes:
             self._stop_one: 3,
         }
         if trio.links is not None:
-            self._kinds |= {self._cut_one_way: 4, self._cut_both_ways: 3, self._cut_off: 3}
+            self._kinds |= {self._cut_one_way: 3, self._cut_both_ways: 3, self._cut_off: 3, self._cut_and_kill: 2}
 
     def strike(self) -> None:
         """Do one thing, for a while; then wait until all is well again."""
@@ -97,9 +97,17 @@ class Strikes:
         self._cut(*[pair for other in range(3) if other != n for pair in ((n, other), (other, n))])
         return "nodes cut off from the others"
 
-    def _cut(self, *pairs: tuple[int, int]) -> None:
+    def _cut_and_kill(self) -> str:
+        primary, replica = self._copies()
+        # What only the primary has dies with it.
+        self._cut((primary, replica), meanwhile=lambda: self._kill(primary))
+        return "cuts from primary to replica, then kills of the primary's node"
+
+    def _cut(self, *pairs: tuple[int, int], meanwhile: Callable[[], None] | None = None) -> None:
         assert self._trio.links is not None
         for pair in pairs:
             self._trio.links.cut(*pair)
         self._hold()
+        if meanwhile is not None:
+            meanwhile()
         self._trio.links.heal()

@@ -35,7 +35,7 @@ from tests.store.test_kills import PROJECT
 
 pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("three-nodes")]
 
-STRIKES = int(os.environ.get("SOAK_STRIKES", "25"))
+STRIKES = int(os.environ.get("SOAK_STRIKES", "50"))
 """Faults of nodes and links in each of the long trials."""
 
 

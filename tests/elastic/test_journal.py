@@ -118,13 +118,16 @@ def shown(store: ElasticStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Cluster, "get", dirty)
 
 
-def test_an_entry_that_only_a_lost_copy_had_is_not_applied(store: ElasticStore, monkeypatch: pytest.MonkeyPatch):
+def test_an_entry_that_only_a_lost_copy_had_is_not_applied(
+    store: ElasticStore, reopen: Reopen, monkeypatch: pytest.MonkeyPatch
+):
     store.commit(batch(1))
     before = seen(store)
     shown(store, monkeypatch)
     with pytest.raises(journal.Moved):
         store._journal.help(2)
-    assert seen(store) == before
+    shown(store, monkeypatch)
+    assert seen(reopen()) == seen(store) == before
 
 
 def test_who_does_not_confirm_an_entry_is_noticed(store: ElasticStore, monkeypatch: pytest.MonkeyPatch):
