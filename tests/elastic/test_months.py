@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hub.store.elastic.engine import ElasticStore
 from hub.store.elastic.indices import Layout
 from hub.store.elastic.names import month_of
 from hub.store.ports import Batch, LedgerCount, LedgerKey
+from hub.store.sqlite.engine import SqliteStore
 
 NAME = "domain-name:evil.example"
 
@@ -120,6 +122,27 @@ def test_a_month_is_not_deleted_while_a_snapshot_is_taken(store: ElasticStore) -
     client.snapshot.delete_repository(name=prefix)
     store.forget(day("2026-11-01"))
     assert months(store) == ["2026.11"]
+
+
+@pytest.mark.parametrize(("step", "calls"), [("pinned", 1), ("search_pinned", 1), ("search_pinned", 4)])
+def test_a_month_that_is_forgotten_while_a_backup_is_made(
+    store: ElasticStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, calls: int
+) -> None:
+    store.commit(seen_on("2026-10-31", "2026-11-01"))
+    asked: list[int] = []
+    held = getattr(Cluster, step)
+
+    def forgotten(*given: Any) -> Any:
+        asked.append(1)
+        if len(asked) == calls:
+            store.forget(day("2026-11-01"))
+        return held(*given)
+
+    monkeypatch.setattr(Cluster, step, forgotten)
+    store.backup(tmp_path / "hub.db")
+    with closing(SqliteStore(tmp_path / "hub.db")) as copy:
+        assert [row.key.day for row in copy.ledger([NAME])] == [day("2026-11-01")]
+    assert len(asked) > calls
 
 
 def test_a_month_that_is_lost_is_told(store: ElasticStore, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from hub.errors import Conflict, HubError, StoreCorrupt, TooLarge
 from hub.store.elastic import controls, counts, facets, indices, invariants, pages
 from hub.store.elastic.cluster import Address, Cluster
+from hub.store.elastic.faults import LostMoment
 from hub.store.elastic.frozen import frozen
 from hub.store.elastic.generations import Generations
 from hub.store.elastic.indices import ALONE, Layout
@@ -39,6 +40,9 @@ from hub.store.ports import (
 )
 from hub.store.retention import raise_horizon
 from hub.store.sqlite.engine import SqliteStore
+
+BACKUPS = 3
+"""How often a backup begins again when indices are forgotten or replaced while it reads them."""
 
 
 class ElasticStore:
@@ -189,12 +193,15 @@ class ElasticStore:
         """See `hub.store.ports.Store.backup`; the file is a SQLite store, for `threathub migrate` or `restore`."""
         if target.exists():
             raise Conflict("There is a file of that name already; nothing was copied.")
-        try:
-            with closing(SqliteStore(target)) as copy:
-                copy_snapshot(self, copy)
-        except HubError:
-            target.unlink(missing_ok=True)
-            raise
+        for attempt in range(BACKUPS):
+            try:
+                with closing(SqliteStore(target)) as copy:
+                    copy_snapshot(self, copy)
+                return
+            except HubError as error:
+                target.unlink(missing_ok=True)
+                if not isinstance(error, LostMoment) or attempt == BACKUPS - 1:
+                    raise
 
     @contextmanager
     def snapshot(self) -> Iterator[ElasticSnapshot]:

@@ -22,6 +22,10 @@ class Passing(StoreUnavailable):
     """Trouble that may pass: no answer, or a refusal for the moment; whether a write took effect is open."""
 
 
+class LostMoment(Passing):
+    """A state that was held is no longer there: a node went, or indices were replaced or forgotten."""
+
+
 class TooSlow(StoreUnavailable):
     """A search took longer than it may."""
 
@@ -35,9 +39,9 @@ def missing() -> Missing:
     return Missing("An index of the hub is missing in Elasticsearch; restore it from a snapshot.")
 
 
-def lost_moment() -> HubError:
+def lost_moment() -> LostMoment:
     """Return the error of a state that was held and is no longer there."""
-    return Passing(
+    return LostMoment(
         "The moment of the store that was being read is lost (a node went, indices were replaced, or it took too long);"
         " begin again.",
         retry_after=RETRY_AFTER,

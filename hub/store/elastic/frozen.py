@@ -9,7 +9,7 @@ from typing import Any, Literal
 from hub.store.elastic.cluster import Cluster, Source
 from hub.store.elastic.counts import HORIZON_ID, since_of
 from hub.store.elastic.entries import Barrier
-from hub.store.elastic.faults import missing
+from hub.store.elastic.faults import LostMoment, Missing, missing
 from hub.store.elastic.generations import Generations
 from hub.store.elastic.names import month_of
 from hub.store.elastic.places import Places, Query
@@ -64,9 +64,10 @@ class Frozen:
         return number
 
 
-def _lacks(cluster: Cluster, pin: str, shards: int) -> bool:
-    """Say whether fewer shards are held than there should be."""
-    return bool(cluster.search_pinned(pin, {"size": 0})["_shards"]["total"] < shards)
+def _check(cluster: Cluster, pin: str, shards: int) -> None:
+    """See to it that no fewer shards are held than there should be."""
+    if cluster.search_pinned(pin, {"size": 0})["_shards"]["total"] < shards:
+        raise missing()
 
 
 @contextmanager
@@ -85,10 +86,13 @@ def frozen(cluster: Cluster, generations: Generations, snapshots: Snapshots) -> 
             pins: dict[Index, str] = {}
             kept = sum(month >= month_of(since_of(horizon)) for month, _ in months)
             if months:
-                pins["ledger"] = stack.enter_context(cluster.pinned(now.all_months))
-                if _lacks(cluster, pins["ledger"], kept * now.shards):
+                try:
+                    pins["ledger"] = stack.enter_context(cluster.pinned(now.all_months))
+                    _check(cluster, pins["ledger"], kept * now.shards)
+                except (Missing, LostMoment):
+                    # Unless months have been forgotten meanwhile, or moved.
                     if generations.documents([HORIZON_ID]) == [horizon] and generations.current == now:
-                        raise missing()
+                        raise
                     continue
             pins["objects"] = stack.enter_context(cluster.pinned(now.objects))
             body = {"query": MARKS, "size": 2 * now.shards, "sort": [{"pos": "asc"}]}
