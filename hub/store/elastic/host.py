@@ -10,8 +10,8 @@ from elastic_transport.client_utils import DEFAULT, DefaultType
 from urllib3 import Timeout
 from urllib3.exceptions import ConnectTimeoutError
 
-TO_CONNECT = 1.0
-"""Seconds in which a host takes a connection, or is away: without power not even a refusal comes back."""
+TO_CONNECT = 3.0
+"""Seconds in which a host takes a connection, with TLS, or is away: without power not even a refusal comes back."""
 
 
 class Host(Urllib3HttpNode):
